@@ -18,7 +18,8 @@ let package = Package(
 
     .target(
       name: "Text", dependencies: ["CUtf8proc"], linkerSettings: [.linkedLibrary("utf8proc")]),
-    .target(name: "Safetensors"),
+    .systemLibrary(name: "CRename"),
+    .target(name: "Safetensors", dependencies: ["CRename"]),
 
     .testTarget(name: "TextTests", dependencies: ["Text"]),
     .testTarget(name: "SafetensorsTests", dependencies: ["Safetensors"]),
