@@ -1,0 +1,99 @@
+/// What a forward pass over some sequences computes on the way and backward needs again, with room for the gradients.
+///
+/// Allocated once for a number of sequences and a context, then used for every step: no memory is taken inside one. Rows are
+/// characters: row s · context + t is position t of sequence s.
+public final class Activations<Scalar: Real>: @unchecked Sendable {
+  /// Sequences, and characters in each.
+  public let sequences, context: Int
+  /// The characters, and what follows each: the right answers. One for each row.
+  public var tokens, targets: [Int32]
+
+  /// The residual stream before each layer and after the last: layers + 1 of (rows, width).
+  let residuals: [Matrix<Scalar>]
+  let layers: [Layer]
+  /// After the last normalization, (rows, width), with the inverse root mean squares.
+  let final: Matrix<Scalar>
+  let finalInverse: Matrix<Scalar>
+  /// (rows, vocabulary size); replaced by their gradient once the loss is known.
+  public let logits: Matrix<Scalar>
+
+  struct Layer {
+    /// The normalized input of attention, (rows, width), and of the feed-forward.
+    let attentionInput, feedForwardInput: Matrix<Scalar>
+    /// 1 / root mean square of each row: (1, rows).
+    let attentionInverse, queryInverse, keyInverse, feedForwardInverse: Matrix<Scalar>
+    /// As projected, (rows, 3 head width).
+    let queryKeyValue: Matrix<Scalar>
+    /// Normalized and rotated, (rows, head width).
+    let query, key: Matrix<Scalar>
+    /// The attention of each row to the positions of its sequence, (rows, context).
+    let probabilities: Matrix<Scalar>
+    /// What attention found, (rows, head width).
+    let attended: Matrix<Scalar>
+    /// The residual stream between attention and feed-forward, (rows, width).
+    let middle: Matrix<Scalar>
+    /// (rows, 2 feed-forward) and (rows, feed-forward).
+    let gateUp, hidden: Matrix<Scalar>
+  }
+
+  /// Gradients of what one layer at a time works on.
+  struct Gradients {
+    let residual, branch, normalized: Matrix<Scalar>
+    let queryKeyValue, query, key, attended, hidden: Matrix<Scalar>
+    let scores: Matrix<Scalar>
+    let sigmoid: Matrix<Scalar>
+  }
+  let gradients: Gradients
+
+  /// - Parameter forBackward: whether a backward pass will follow. Without one, layers share their memory.
+  public init(
+    _ configuration: Configuration, sequences: Int, context: Int, forBackward: Bool = true
+  ) {
+    precondition(
+      sequences > 0 && context > 0 && context <= configuration.context,
+      "the sequences must be within the context")
+    self.sequences = sequences
+    self.context = context
+    let rows = sequences * context
+    let (width, head) = (configuration.width, configuration.headWidth)
+    let inner = configuration.feedForward
+    func matrix(_ columns: Int, rows: Int) -> Matrix<Scalar> {
+      Matrix(rows: rows, columns: columns)
+    }
+    func matrix(_ columns: Int) -> Matrix<Scalar> { matrix(columns, rows: rows) }
+    func inverse() -> Matrix<Scalar> { matrix(rows, rows: 1) }
+    func layer() -> Layer {
+      Layer(
+        attentionInput: matrix(width), feedForwardInput: matrix(width),
+        attentionInverse: inverse(), queryInverse: inverse(), keyInverse: inverse(),
+        feedForwardInverse: inverse(),
+        queryKeyValue: matrix(3 * head), query: matrix(head), key: matrix(head),
+        probabilities: matrix(context), attended: matrix(head), middle: matrix(width),
+        gateUp: matrix(2 * inner), hidden: matrix(inner))
+    }
+
+    tokens = Array(repeating: 0, count: rows)
+    targets = Array(repeating: 0, count: rows)
+    if forBackward {
+      residuals = (0...configuration.layers).map { _ in matrix(width) }
+      layers = (0..<configuration.layers).map { _ in layer() }
+    } else {
+      let two = [matrix(width), matrix(width)]
+      residuals = (0...configuration.layers).map { two[$0 % 2] }
+      layers = Array(repeating: layer(), count: configuration.layers)
+    }
+    final = matrix(width)
+    finalInverse = inverse()
+    logits = matrix(configuration.vocabularySize)
+
+    let needed = forBackward ? rows : 0
+    gradients = Gradients(
+      residual: matrix(width, rows: needed), branch: matrix(width),
+      normalized: matrix(width, rows: needed),
+      queryKeyValue: matrix(3 * head, rows: needed), query: matrix(head, rows: needed),
+      key: matrix(head, rows: needed), attended: matrix(head, rows: needed),
+      hidden: matrix(inner, rows: needed),
+      scores: matrix(context, rows: forBackward ? min(Attention.block, context) : 0),
+      sigmoid: matrix(inner, rows: 1))
+  }
+}

@@ -1,0 +1,182 @@
+/// The characters that one generated text has behind it, and their keys and values in every layer.
+///
+/// **Past the window.** A model sees at most `context` characters. When they are all taken, the older half is forgotten and the rest is
+/// read anew from position 0; then the window fills up again. So the text before the next character is always the last
+/// `window(after: n, context:)` characters, where n counts all characters so far, and every probability is exactly what the model assigns after
+/// these. Reading half a window anew every half window costs a constant share of the time.
+public final class DecodingState<Scalar: Real> {
+  /// The characters in the window.
+  public private(set) var window: [Int32] = []
+  /// All characters so far, forgotten ones included.
+  public private(set) var count = 0
+  /// For each layer, (context, head width).
+  let keys, values: [Matrix<Scalar>]
+  /// How many characters of the window have been read: their keys and values are valid.
+  fileprivate(set) var read = 0
+  private let context: Int
+
+  /// Nothing read yet.
+  public init(_ configuration: Configuration) {
+    context = configuration.context
+    func cache() -> [Matrix<Scalar>] {
+      (0..<configuration.layers).map { _ in
+        Matrix(rows: configuration.context, columns: configuration.headWidth)
+      }
+    }
+    keys = cache()
+    values = cache()
+    window.reserveCapacity(context)
+  }
+
+  /// How many characters the model sees after `count` of them.
+  public static func window(after count: Int, context: Int) -> Int {
+    guard count > context else { return count }
+    let half = context / 2
+    return half + 1 + (count - context - 1) % (context - half)
+  }
+
+  /// Adds characters, forgetting old ones when the window is full.
+  func append(_ tokens: some Collection<Int32>) {
+    let total = count + tokens.count
+    let visible = Self.window(after: total, context: context)
+    if visible == window.count + tokens.count {
+      window.append(contentsOf: tokens)
+    } else {
+      let kept = max(visible - tokens.count, 0)
+      window.removeFirst(window.count - kept)
+      window.append(contentsOf: tokens.suffix(visible - kept))
+      read = 0
+    }
+    count = total
+  }
+
+  /// Forgets everything.
+  public func reset() {
+    window.removeAll(keepingCapacity: true)
+    count = 0
+    read = 0
+  }
+
+  fileprivate func markAllRead() { read = window.count }
+}
+
+/// Runs a model on growing texts: one pass for each new character, with the keys and values of earlier ones kept.
+public final class Decoder<Scalar: Real> {
+  /// The model.
+  public let model: Model<Scalar>
+  /// The texts, which grow independently of one another.
+  public let states: [DecodingState<Scalar>]
+  /// (texts, vocabulary size): the logits after the last character of each.
+  public let logits: Matrix<Scalar>
+
+  /// Room for the rows of one pass: new characters of one text, or one of each.
+  private let x, normalized, queryKeyValue, query, probabilities, attended, gateUp,
+    hidden: Matrix<Scalar>
+  private let last: Matrix<Scalar>
+  private let inverse: Matrix<Scalar>
+
+  /// - Parameter texts: how many texts grow at once.
+  public init(_ model: Model<Scalar>, texts: Int = 1) {
+    precondition(texts > 0, "at least one text")
+    self.model = model
+    let c = model.configuration
+    states = (0..<texts).map { _ in DecodingState(c) }
+    let rows = max(texts, c.context)
+    x = Matrix(rows: rows, columns: c.width)
+    normalized = Matrix(rows: rows, columns: c.width)
+    queryKeyValue = Matrix(rows: rows, columns: 3 * c.headWidth)
+    query = Matrix(rows: rows, columns: c.headWidth)
+    probabilities = Matrix(rows: rows, columns: c.context)
+    attended = Matrix(rows: rows, columns: c.headWidth)
+    gateUp = Matrix(rows: rows, columns: 2 * c.feedForward)
+    hidden = Matrix(rows: rows, columns: c.feedForward)
+    last = Matrix(rows: texts, columns: c.width)
+    inverse = Matrix(rows: 1, columns: rows)
+    logits = Matrix(rows: texts, columns: c.vocabularySize)
+  }
+
+  /// Adds characters to one text. Its row of `logits` then tells what follows them.
+  /// - Parameter tokens: at least one, each in 0..<vocabulary size.
+  @specialized(where Scalar == Float)
+  @specialized(where Scalar == Double)
+  public func append(_ tokens: [Int32], to text: Int) {
+    precondition(!tokens.isEmpty, "nothing to append")
+    states[text].append(tokens)
+    read(text)
+  }
+
+  /// Adds one character to each text, all in one pass.
+  @specialized(where Scalar == Float)
+  @specialized(where Scalar == Double)
+  public func append(eachOf tokens: [Int32]) {
+    precondition(tokens.count == states.count, "one character for each text")
+    for (state, token) in zip(states, tokens) { state.append(CollectionOfOne(token)) }
+    if states.allSatisfy({ $0.read == $0.window.count - 1 }) {
+      pass(firstText: 0, texts: states.count, rowsEach: 1)
+    } else {
+      for text in states.indices { read(text) }
+    }
+  }
+
+  /// Reads what is new in the window of one text.
+  private func read(_ text: Int) {
+    pass(firstText: text, texts: 1, rowsEach: states[text].window.count - states[text].read)
+  }
+
+  /// Takes the last `rowsEach` characters of each window through all layers.
+  private func pass(firstText: Int, texts: Int, rowsEach: Int) {
+    let c = model.configuration
+    let head = c.headWidth
+    let rows = 0..<texts * rowsEach
+    let (x, normalized) = (x[rows: rows], normalized[rows: rows])
+    let (qkv, query) = (queryKeyValue[rows: rows], query[rows: rows])
+    let (attended, gateUp, hidden) = (attended[rows: rows], gateUp[rows: rows], hidden[rows: rows])
+    let epsilon = Scalar(c.normEpsilon)
+
+    func normalize(_ x: Matrix<Scalar>, _ gain: Matrix<Scalar>, into y: Matrix<Scalar>) {
+      RMSNorm.forward(x, gain: gain[0], epsilon: epsilon, inverse: inverse[0], into: y)
+    }
+
+    for text in 0..<texts {
+      let state = states[firstText + text]
+      for r in 0..<rowsEach {
+        x[text * rowsEach + r].copy(
+          model.parameters.embedding[Int(state.window[state.read + r])])
+      }
+    }
+    for (n, layer) in model.parameters.layers.enumerated() {
+      normalize(x, layer.attentionNorm, into: normalized)
+      multiply(normalized, layer.queryKeyValue.transposed, into: qkv)
+      normalize(qkv[columns: 0..<head], layer.queryNorm, into: query)
+      for text in 0..<texts {
+        let state = states[firstText + text]
+        let own = text * rowsEach..<(text + 1) * rowsEach
+        let new = state.read..<state.read + rowsEach
+        let seen = 0..<new.upperBound
+        let key = state.keys[n][rows: new]
+        normalize(qkv[rows: own][columns: head..<2 * head], layer.keyNorm, into: key)
+        model.rotary.forward(key, first: state.read, period: c.context)
+        model.rotary.forward(query[rows: own], first: state.read, period: c.context)
+        state.values[n][rows: new].copy(qkv[rows: own][columns: 2 * head..<3 * head])
+        Attention.forward(
+          q: query[rows: own], k: state.keys[n][rows: seen], v: state.values[n][rows: seen],
+          p: probabilities[rows: own][columns: seen], o: attended[rows: own])
+      }
+      multiply(attended, layer.output.transposed, into: x, adding: true)
+      normalize(x, layer.feedForwardNorm, into: normalized)
+      multiply(normalized, layer.gateUp.transposed, into: gateUp)
+      FeedForward.forward(gateUp: gateUp, into: hidden)
+      multiply(hidden, layer.down.transposed, into: x, adding: true)
+    }
+
+    let (last, logits) = (last[rows: 0..<texts], logits[rows: firstText..<firstText + texts])
+    for text in 0..<texts {
+      last[text].copy(x[(text + 1) * rowsEach - 1])
+      states[firstText + text].markAllRead()
+    }
+    // The residual stream of this pass is used up, so its normalization may replace it.
+    let ready = normalized[rows: 0..<texts]
+    normalize(last, model.parameters.finalNorm, into: ready)
+    multiply(ready, model.parameters.head.transposed, into: logits)
+  }
+}

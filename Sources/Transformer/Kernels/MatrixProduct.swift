@@ -1,0 +1,98 @@
+import CBlas
+
+/// A matrix as it enters a product: as it is stored, or transposed.
+public protocol Factor<Scalar> {
+  associatedtype Scalar: Real
+  /// The stored matrix.
+  var matrix: Matrix<Scalar> { get }
+  /// Whether the product reads it with rows and columns exchanged.
+  var isTransposed: Bool { get }
+}
+
+extension Matrix: Factor {
+  public var matrix: Matrix { self }
+  public var isTransposed: Bool { false }
+
+  /// The same elements with rows and columns exchanged, for a product. Nothing is moved.
+  public var transposed: TransposedMatrix<Scalar> { TransposedMatrix(matrix: self) }
+}
+
+/// A matrix read with rows and columns exchanged.
+public struct TransposedMatrix<Scalar: Real>: Factor {
+  public let matrix: Matrix<Scalar>
+  public var isTransposed: Bool { true }
+}
+
+/// result = scale · a · b, or result += scale · a · b when `adding`.
+///
+/// - Precondition: the shapes agree, (n, k) · (k, m) = (n, m), and the result shares no memory with the factors.
+@inline(__always)
+public func multiply<Scalar: Real>(
+  _ a: some Factor<Scalar>, _ b: some Factor<Scalar>, into result: Matrix<Scalar>,
+  scale: Scalar = 1, adding: Bool = false
+) {
+  let (rows, inner) =
+    a.isTransposed ? (a.matrix.columns, a.matrix.rows) : (a.matrix.rows, a.matrix.columns)
+  let (innerOfB, columns) =
+    b.isTransposed ? (b.matrix.columns, b.matrix.rows) : (b.matrix.rows, b.matrix.columns)
+  precondition(
+    inner == innerOfB && rows == result.rows && columns == result.columns,
+    "shapes do not agree in a matrix product")
+  guard rows > 0, columns > 0 else { return }
+  Scalar.multiply(
+    rows: rows, columns: columns, inner: inner, scale: scale,
+    a.matrix.base, aStride: a.matrix.stride, transposeA: a.isTransposed,
+    b.matrix.base, bStride: b.matrix.stride, transposeB: b.isTransposed,
+    keep: adding ? 1 : 0, result.base, cStride: result.stride)
+}
+
+/// Settings of the BLAS library.
+public enum Blas {
+  /// Makes every product run on the thread that asks for it: workers that each take a shard of the
+  /// batch keep all cores busy without the library's own threads getting in their way.
+  public static func useOneThread() {
+    _ = once
+  }
+
+  private static let once: Void = {
+    #if !canImport(Accelerate)
+      openblas_set_num_threads(1)
+    #endif
+  }()
+}
+
+extension Float {
+  public static func multiply(
+    rows: Int, columns: Int, inner: Int, scale: Float,
+    _ a: UnsafePointer<Float>, aStride: Int, transposeA: Bool,
+    _ b: UnsafePointer<Float>, bStride: Int, transposeB: Bool,
+    keep: Float, _ c: UnsafeMutablePointer<Float>, cStride: Int
+  ) {
+    if rows == 1, !transposeA {
+      // One row times a matrix: BLAS's matrix-vector product reads the matrix once, at memory speed.
+      cblas_sgemv(
+        CblasRowMajor, transposeB ? CblasNoTrans : CblasTrans,
+        Int32(transposeB ? columns : inner), Int32(transposeB ? inner : columns), scale,
+        b, Int32(bStride), a, 1, keep, c, 1)
+      return
+    }
+    cblas_sgemm(
+      CblasRowMajor, transposeA ? CblasTrans : CblasNoTrans,
+      transposeB ? CblasTrans : CblasNoTrans, Int32(rows), Int32(columns), Int32(inner), scale,
+      a, Int32(aStride), b, Int32(bStride), keep, c, Int32(cStride))
+  }
+}
+
+extension Double {
+  public static func multiply(
+    rows: Int, columns: Int, inner: Int, scale: Double,
+    _ a: UnsafePointer<Double>, aStride: Int, transposeA: Bool,
+    _ b: UnsafePointer<Double>, bStride: Int, transposeB: Bool,
+    keep: Double, _ c: UnsafeMutablePointer<Double>, cStride: Int
+  ) {
+    cblas_dgemm(
+      CblasRowMajor, transposeA ? CblasTrans : CblasNoTrans,
+      transposeB ? CblasTrans : CblasNoTrans, Int32(rows), Int32(columns), Int32(inner), scale,
+      a, Int32(aStride), b, Int32(bStride), keep, c, Int32(cStride))
+  }
+}

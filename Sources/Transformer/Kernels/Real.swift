@@ -1,0 +1,43 @@
+/// A scalar that the mathematics runs in: `Float` for work, `Double` for gradient checks.
+///
+/// The layers are written once, generic over this protocol. What a processor does much faster on
+/// whole vectors than element by element is a requirement here, so that each scalar brings its own
+/// version: matrix products come from BLAS, exponentials and sums from `VectorMath.swift`.
+public protocol Real: BinaryFloatingPoint, SIMDScalar, Codable, Sendable {
+  /// C = scale · op(A) · op(B) + keep · C on row-major storage, where op transposes when told to.
+  ///
+  /// - Parameters:
+  ///   - rows: rows of op(A) and of C.
+  ///   - columns: columns of op(B) and of C.
+  ///   - inner: columns of op(A), which are the rows of op(B).
+  ///   - aStride, bStride, cStride: elements from one stored row to the next.
+  static func multiply(
+    rows: Int, columns: Int, inner: Int, scale: Self,
+    _ a: UnsafePointer<Self>, aStride: Int, transposeA: Bool,
+    _ b: UnsafePointer<Self>, bStride: Int, transposeB: Bool,
+    keep: Self, _ c: UnsafeMutablePointer<Self>, cStride: Int)
+
+  /// y[i] = exp(x[i] - shift) for i in 0..<count; `x` and `y` may be the same memory.
+  /// - Returns: the sum of the results.
+  static func exponentials(
+    _ x: UnsafePointer<Self>, minus shift: Self, into y: UnsafeMutablePointer<Self>, count: Int
+  ) -> Self
+
+  /// y[i] = 1 / (1 + exp(-x[i])) for i in 0..<count; `x` and `y` may be the same memory.
+  static func sigmoids(
+    _ x: UnsafePointer<Self>, into y: UnsafeMutablePointer<Self>, count: Int)
+
+  /// Σ x[i] y[i] over 0..<count.
+  static func sumOfProducts(_ x: UnsafePointer<Self>, _ y: UnsafePointer<Self>, count: Int) -> Self
+
+  /// Σ x[i] y[i] z[i] over 0..<count.
+  static func sumOfProducts(
+    _ x: UnsafePointer<Self>, _ y: UnsafePointer<Self>, _ z: UnsafePointer<Self>, count: Int
+  ) -> Self
+
+  /// The largest of x[0..<count], NaN if any of them is; `count` is at least 1.
+  static func maximum(_ x: UnsafePointer<Self>, count: Int) -> Self
+
+  /// The natural logarithm.
+  static func logarithm(_ x: Self) -> Self
+}

@@ -1,0 +1,73 @@
+/// Causal scaled dot-product attention of one head over one sequence.
+///
+/// Concretely, for the query at position t: s_j = q_t · k_j / √h for j <= t, p = softmax(s), o_t = Σ_j p_j v_j. Queries are
+/// taken in blocks, and keys after a block's last query are never touched: half of the square of scores is no work at all.
+///
+/// Source: Vaswani et al., "Attention Is All You Need" (2017).
+enum Attention {
+  /// Queries that share one matrix product. Larger blocks make faster products, smaller ones waste less above the diagonal.
+  static let block = 64
+
+  /// - Parameters:
+  ///   - q: (m, h), the queries of the last m of n positions.
+  ///   - k: (n, h), the keys of all n positions.
+  ///   - v: (n, h), their values.
+  ///   - p: (m, n), receives the probabilities; what lies beyond a query's block of keys is left as it is.
+  ///   - o: (m, h), overwritten.
+  static func forward<Scalar: Real>(
+    q: Matrix<Scalar>, k: Matrix<Scalar>, v: Matrix<Scalar>, p: Matrix<Scalar>, o: Matrix<Scalar>
+  ) {
+    let scale = 1 / Scalar(q.columns).squareRoot()
+    let before = k.rows - q.rows
+    for start in Swift.stride(from: 0, to: q.rows, by: block) {
+      let queries = start..<min(start + block, q.rows)
+      let keys = 0..<before + queries.upperBound
+      let scores = p[rows: queries][columns: keys]
+      multiply(q[rows: queries], k[rows: keys].transposed, into: scores, scale: scale)
+      for (row, t) in queries.enumerated() {
+        let visible = before + t + 1
+        Softmax.apply(scores[row][0..<visible])
+        scores[row][visible..<keys.count].fill(0)
+      }
+      multiply(scores, v[rows: keys], into: o[rows: queries])
+    }
+  }
+
+  /// With the softmax's derivative ds = p (dp - Σ_j p_j dp_j) in the middle:
+  ///
+  ///     dp_tj = do_t · v_j          dv_j += Σ_t p_tj do_t
+  ///     dq_t = Σ_j ds_tj k_j / √h   dk_j += Σ_t ds_tj q_t / √h
+  ///
+  /// - Parameters:
+  ///   - q, k, v, p: as in and after `forward`, with m = n.
+  ///   - dO: (n, h), the gradient by the output.
+  ///   - scratch: (at least min(block, n), n), overwritten.
+  ///   - dq, dk, dv: (n, h), overwritten.
+  static func backward<Scalar: Real>(
+    gradient dO: Matrix<Scalar>, q: Matrix<Scalar>, k: Matrix<Scalar>, v: Matrix<Scalar>,
+    p: Matrix<Scalar>, scratch: Matrix<Scalar>,
+    dq: Matrix<Scalar>, dk: Matrix<Scalar>, dv: Matrix<Scalar>
+  ) {
+    let scale = 1 / Scalar(q.columns).squareRoot()
+    let starts = Swift.stride(from: 0, to: q.rows, by: block)
+    // The last block reaches every key, so it writes dk and dv, and the others add to them.
+    for start in starts.reversed() {
+      let queries = start..<min(start + block, q.rows)
+      let keys = 0..<queries.upperBound
+      let adding = queries.upperBound < q.rows
+      let probabilities = p[rows: queries][columns: keys]
+      let scores = scratch[rows: 0..<queries.count][columns: keys]
+      multiply(
+        probabilities.transposed, dO[rows: queries], into: dv[rows: keys], adding: adding)
+      multiply(dO[rows: queries], v[rows: keys].transposed, into: scores)
+      for (row, t) in queries.enumerated() {
+        Softmax.backward(
+          probabilities: probabilities[row][0..<t + 1], gradient: scores[row][0..<t + 1])
+        scores[row][t + 1..<keys.count].fill(0)
+      }
+      multiply(scores, k[rows: keys], into: dq[rows: queries], scale: scale)
+      multiply(
+        scores.transposed, q[rows: queries], into: dk[rows: keys], scale: scale, adding: adding)
+    }
+  }
+}

@@ -1,0 +1,50 @@
+/// Positions as rotations: coordinates i and i + n/2 of a row at position t turn by the angle t θ^(-2i/n).
+///
+/// The product of a rotated query at t with a rotated key at s depends on t - s alone, so attention sees distances.
+///
+/// Source: Su et al., "RoFormer" (2021), with the coordinates paired as in Hugging Face's models.
+struct RotaryEmbedding<Scalar: Real>: Sendable {
+  /// Cosines and sines, (positions, n/2) each.
+  private let cosines: Matrix<Scalar>
+  private let sines: Matrix<Scalar>
+
+  /// Tables for positions 0..<positions and rows of `columns` (even) coordinates.
+  init(positions: Int, columns: Int, theta: Double) {
+    cosines = Matrix(rows: positions, columns: columns / 2)
+    sines = Matrix(rows: positions, columns: columns / 2)
+    for t in 0..<positions {
+      for i in 0..<columns / 2 {
+        let angle = Double(t) * theta.raised(to: -Double(2 * i) / Double(columns))
+        cosines[t][i] = Scalar(angle.cosine)
+        sines[t][i] = Scalar(angle.sine)
+      }
+    }
+  }
+
+  /// (a, b) <- (a cos - b sin, b cos + a sin) for each pair of each row; row r is at position (first + r) modulo `period`.
+  func forward(_ x: Matrix<Scalar>, first: Int = 0, period: Int) {
+    rotate(x, first: first, period: period, sign: 1)
+  }
+
+  /// The gradient turns back: a rotation's inverse is its transpose.
+  func backward(_ gradient: Matrix<Scalar>, period: Int) {
+    rotate(gradient, first: 0, period: period, sign: -1)
+  }
+
+  @inline(__always)
+  private func rotate(_ x: Matrix<Scalar>, first: Int, period: Int, sign: Scalar) {
+    let half = x.columns / 2
+    for r in 0..<x.rows {
+      let row = x[r]
+      let (low, high) = (row[0..<half], row[half..<2 * half])
+      let position = (first + r) % period
+      let (cosine, sine) = (cosines[position], sines[position])
+      for i in 0..<half {
+        let (a, b) = (low[i], high[i])
+        let s = sign * sine[i]
+        low[i] = a * cosine[i] - b * s
+        high[i] = b * cosine[i] + a * s
+      }
+    }
+  }
+}

@@ -1,0 +1,25 @@
+import Text
+import Transformer
+
+/// A model together with the characters it knows: what generating, scoring and fine-tuning start from.
+public struct LanguageModel: Sendable {
+  /// The weights and their shape.
+  public let model: Model<Float>
+  /// The characters; token i is logit i.
+  public let vocabulary: Vocabulary
+  /// What a person calls it: the name of its folder.
+  public var name: String
+
+  /// - Precondition: the vocabulary has as many characters as the model has logits.
+  public init(model: Model<Float>, vocabulary: Vocabulary, name: String) {
+    precondition(
+      model.configuration.vocabularySize == vocabulary.count,
+      "the vocabulary and the model disagree about how many characters there are")
+    self.model = model
+    self.vocabulary = vocabulary
+    self.name = name
+  }
+
+  /// The shape.
+  public var configuration: Configuration { model.configuration }
+}
