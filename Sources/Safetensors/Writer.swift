@@ -72,7 +72,7 @@ public struct SafetensorsWriter {
 
   /// Adds a tensor of these elements, row-major.
   public mutating func add(
-    _ name: String, shape: [Int], as type: FloatType = .f32, _ values: [Float]
+    _ name: String, shape: [Int], as type: FloatType = .f32, floats values: [Float]
   ) {
     requireCount(values.count, shape, name)
     add(name, shape: shape, as: type) { first, buffer in
@@ -82,7 +82,8 @@ public struct SafetensorsWriter {
 
   /// Adds a tensor of elements that stay where they are until `write` has returned, row-major.
   public mutating func add(
-    _ name: String, shape: [Int], as type: FloatType = .f32, _ values: UnsafeBufferPointer<Float>
+    _ name: String, shape: [Int], as type: FloatType = .f32,
+    floats values: UnsafeBufferPointer<Float>
   ) {
     requireCount(values.count, shape, name)
     add(name, shape: shape, as: type) { first, buffer in
@@ -91,7 +92,7 @@ public struct SafetensorsWriter {
   }
 
   /// Adds an F64 tensor of these elements, row-major.
-  public mutating func add(_ name: String, shape: [Int], _ values: [Double]) {
+  public mutating func add(_ name: String, shape: [Int], doubles values: [Double]) {
     requireCount(values.count, shape, name)
     add(name, .f64, shape) { file, emit in
       if let index = values.firstIndex(where: { !$0.isFinite }) {
@@ -102,7 +103,7 @@ public struct SafetensorsWriter {
   }
 
   /// Adds an I64 tensor of these elements, row-major.
-  public mutating func add(_ name: String, shape: [Int], _ values: [Int64]) {
+  public mutating func add(_ name: String, shape: [Int], integers values: [Int64]) {
     requireCount(values.count, shape, name)
     add(name, .i64, shape) { _, emit in
       try values.map(\.littleEndian).withUnsafeBytes(emit)
@@ -110,7 +111,7 @@ public struct SafetensorsWriter {
   }
 
   /// Adds a U64 tensor of these elements, row-major.
-  public mutating func add(_ name: String, shape: [Int], _ values: [UInt64]) {
+  public mutating func add(_ name: String, shape: [Int], unsignedIntegers values: [UInt64]) {
     requireCount(values.count, shape, name)
     add(name, .u64, shape) { _, emit in
       try values.map(\.littleEndian).withUnsafeBytes(emit)

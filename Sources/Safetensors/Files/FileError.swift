@@ -48,6 +48,11 @@ public struct FolderInUse: Error, Equatable, Sendable, CustomStringConvertible {
   /// The process that holds the lock, when it could be told.
   public let process: Int32?
 
+  public init(path: String, process: Int32?) {
+    self.path = path
+    self.process = process
+  }
+
   public var description: String {
     let who = process.map { "process \($0)" } ?? "another process"
     return "\(Printable.escape(path, limit: 1000)) is in use by \(who);"
