@@ -265,7 +265,7 @@ ADAMW_SEED = 5
 
 
 def decays(name, parameter):
-    """Temper's rule: matrices decay, norm gains do not."""
+    """`ParameterEntry.decays`: matrices do, embeddings and output projection included; gains do not."""
     return parameter.dim() >= 2
 
 
