@@ -1,0 +1,177 @@
+import Text
+import Transformer
+
+/// One generated character and how probable it was.
+public struct GeneratedCharacter: Sendable, Equatable {
+  /// The character: one grapheme cluster.
+  public let text: String
+  public let token: Int32
+  /// Its logarithmic probability, in nats, in the distribution it was drawn from: temperature, filters and penalty included.
+  public let logProbability: Double
+  /// Its logarithmic probability, in nats, in the model's own distribution: T = 1, nothing left out.
+  public let modelLogProbability: Double
+  /// The entropy, in nats, of the distribution it was drawn from.
+  public let entropy: Double
+}
+
+/// Continues a prompt character by character.
+///
+///     for character in try Generator(model, prompt: "Once upon", seed: 1, length: 200) {
+///       print(character.text, terminator: "")
+///     }
+///
+/// The same model, prompt, settings and seed give the same text. Memory grows with the text only; the time for a character does not grow
+/// (see `DecodingState` on the model's window).
+///
+/// **Stop strings** are matched as whole characters and against generated text only. The one that ended the text is not part
+/// of it; when several end at once, the longest. Characters that may be its start are held back until the next ones decide, so nothing that
+/// has been handed out is ever taken back.
+///
+/// **An empty prompt** is continued as if a line feed stood before it, or the vocabulary's first character if it has no line feed. That
+/// character is part of neither `prompt` nor `text`.
+public final class Generator: Sequence, IteratorProtocol {
+  /// What generates.
+  public let model: LanguageModel
+  /// The prompt in the model's characters: what was given, normalized and with the substitutions made.
+  public let prompt: String
+  /// Characters of the prompt that the vocabulary lacks, and what stands for them.
+  public let substitutions: [Prompt.Substitution]
+  public let sampling: Sampling
+  public let seed: UInt64
+  /// What `next` has handed out so far, joined.
+  public private(set) var text = ""
+  /// Why the text ended; nil while it goes on.
+  public private(set) var ending: Ending?
+
+  /// Why a text ended.
+  public enum Ending: Sendable, Equatable {
+    /// It has the length asked for.
+    case length
+    /// A stop string, which is not part of the text.
+    case stop(String)
+    /// Whoever asked for it changed their mind.
+    case interrupted
+    /// The model gave no distribution to draw from.
+    case failed(SamplingError)
+  }
+
+  private let decoder: Decoder<Float>
+  private var sampler: Sampler
+  private var matcher: StopMatcher
+  private let stops: [String]
+  private var length: Int
+  /// Prompt and generated characters, held back ones and stop strings included.
+  private var tokens: [Int32]
+  private var drawn = 0
+  /// Drawn, but not yet read by the model: there may be no need.
+  private var unread: Int32?
+  /// Drawn characters not yet handed out, from `firstWaiting` on; the last `heldBack` of them may belong to a stop string.
+  private var waiting: [GeneratedCharacter] = []
+  private var firstWaiting = 0
+  private var heldBack = 0
+
+  /// Reads the prompt.
+  ///
+  /// - Parameters:
+  ///   - prompt: any text; the model sees as much of its end as its context holds.
+  ///   - length: how many characters to draw at most; nil goes on for ever, or until a stop string.
+  ///   - stop: strings that end the text.
+  /// - Throws: `TextError.unknownCharacter` for a prompt character that the vocabulary neither has nor has a look-alike of, or a
+  ///   stop string's that it does not have; `SamplingError` for a setting out of range, or a model whose logits are not finite.
+  public init(
+    _ model: LanguageModel, prompt: String, sampling: Sampling = Sampling(), seed: UInt64,
+    length: Int? = nil, stop: [String] = []
+  ) throws {
+    if let length, length < 0 {
+      throw SamplingError.outOfRange(
+        option: "length", value: "\(length)", allowed: "a whole number of at least 0")
+    }
+    guard stop.allSatisfy({ !$0.isEmpty }) else {
+      throw SamplingError.outOfRange(
+        option: "stop", value: "", allowed: "a text of at least one character")
+    }
+    let vocabulary = model.vocabulary
+    sampler = try Sampler(sampling, seed: seed, vocabularySize: vocabulary.count)
+    let encoded = try vocabulary.encodePrompt(prompt)
+    matcher = StopMatcher(try stop.map { try vocabulary.encode($0, source: "stop string") })
+    self.model = model
+    self.prompt = vocabulary.decode(encoded.tokens)
+    substitutions = encoded.substitutions
+    self.sampling = sampling
+    self.seed = seed
+    self.length = length ?? .max
+    stops = stop
+    tokens = encoded.tokens
+
+    decoder = Decoder(model.model)
+    decoder.append(Self.context(of: encoded.tokens, in: vocabulary), to: 0)
+    // A damaged model is found here rather than in the middle of a loop.
+    _ = try sampler.choose(decoder.logits[0], index: 0, history: tokens)
+  }
+
+  /// What the model reads before the first character: the prompt, or what stands for an empty one.
+  package static func context(of prompt: [Int32], in vocabulary: Vocabulary) -> [Int32] {
+    prompt.isEmpty ? [vocabulary.token(of: "\n") ?? 0] : prompt
+  }
+
+  /// The next character; nil when the text has ended. `ending` says why.
+  public func next() -> GeneratedCharacter? {
+    while waiting.count - firstWaiting <= heldBack {
+      guard ending == nil else { return nil }
+      draw()
+    }
+    let character = waiting[firstWaiting]
+    firstWaiting += 1
+    if firstWaiting > waiting.count / 2 {
+      waiting.removeFirst(firstWaiting)
+      firstWaiting = 0
+    }
+    text += character.text
+    return character
+  }
+
+  /// Lets a text that ended because of its length go on.
+  ///
+  /// The noise goes on too: the text is the one that a larger length would have given. Only a stop string that lies across the place is
+  /// not seen, because its first part has been handed out.
+  public func extend(by characters: Int) {
+    let (sum, overflow) = length.addingReportingOverflow(Swift.max(characters, 0))
+    length = overflow ? .max : sum
+    guard ending == .length, drawn < length else { return }
+    ending = nil
+    matcher.reset()
+  }
+
+  private func draw() {
+    guard drawn < length else { return end(.length) }
+    if let unread { decoder.append([unread], to: 0) }
+    unread = nil
+    let draw: Draw
+    do {
+      draw = try sampler.choose(decoder.logits[0], index: drawn, history: tokens)
+    } catch {
+      return end(.failed(error))
+    }
+    drawn += 1
+    unread = draw.token
+    tokens.append(draw.token)
+    waiting.append(
+      GeneratedCharacter(
+        text: model.vocabulary.characters[Int(draw.token)], token: draw.token,
+        logProbability: draw.logProbability, modelLogProbability: draw.modelLogProbability,
+        entropy: draw.entropy))
+    switch matcher.append(draw.token) {
+    case .open(let count):
+      heldBack = count
+    case .complete(let count, let index):
+      waiting.removeLast(count)
+      end(.stop(stops[index]))
+    }
+    if drawn == length, ending == nil { end(.length) }
+  }
+
+  private func end(_ ending: Ending) {
+    self.ending = ending
+    heldBack = 0
+  }
+}

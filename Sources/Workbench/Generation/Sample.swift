@@ -1,0 +1,139 @@
+import Safetensors
+import Text
+
+/// A generated text with everything needed to generate it again.
+public struct Sample: Sendable, Equatable {
+  /// The prompt in the model's characters; see `Generator.prompt`.
+  public let prompt: String
+  public let sampling: Sampling
+  public let seed: UInt64
+  /// What was generated, without the prompt.
+  public let text: String
+  public let characters: [GeneratedCharacter]
+  public let ending: Generator.Ending
+
+  /// Generates to the end.
+  ///
+  /// - Parameter shouldStop: asked before each character; the sample then ends there.
+  public init(_ generator: Generator, shouldStop: () -> Bool = { false }) {
+    var characters: [GeneratedCharacter] = []
+    var isInterrupted = false
+    while true {
+      isInterrupted = shouldStop()
+      guard !isInterrupted, let character = generator.next() else { break }
+      characters.append(character)
+    }
+    prompt = generator.prompt
+    sampling = generator.sampling
+    seed = generator.seed
+    text = generator.text
+    self.characters = characters
+    ending = isInterrupted ? .interrupted : generator.ending ?? .interrupted
+  }
+
+  /// The mean entropy of the distributions drawn from, in nats; nil without characters.
+  public var entropy: Double? { mean(\.entropy) }
+
+  /// The mean of -ln p in the distributions drawn from, in nats a character; nil without characters.
+  public var loss: Double? { mean { -$0.logProbability } }
+
+  /// The mean of -ln p in the model's own distributions (T = 1, nothing left out), in nats a character; nil without characters.
+  public var modelLoss: Double? { mean { -$0.modelLogProbability } }
+
+  private func mean(_ measure: (GeneratedCharacter) -> Double) -> Double? {
+    characters.mean(measure)
+  }
+}
+
+extension Collection {
+  /// The mean of a measure; nil of nothing.
+  func mean(_ measure: (Element) -> Double) -> Double? {
+    isEmpty ? nil : reduce(0) { $0 + measure($1) } / Double(count)
+  }
+}
+
+extension Generator {
+  /// Several texts from one prompt. The i-th has the seed `seed + i` (beyond the largest, from 0 on) and is, character for character, what a
+  /// `Generator` with that seed gives; the number of threads changes nothing.
+  ///
+  /// - Parameters:
+  ///   - count: how many texts.
+  ///   - shouldStop: asked before each character, on every thread.
+  /// - Throws: as `Generator.init` does; `SamplingError` if `count` or `threads` is below 1, or logits are not finite.
+  public static func samples(
+    _ model: LanguageModel, prompt: String, sampling: Sampling = Sampling(), seed: UInt64,
+    count: Int, length: Int, stop: [String] = [], threads: Int = 1,
+    shouldStop: @Sendable () -> Bool = { false }
+  ) throws -> [Sample] {
+    try checkCount(count, "samples")
+    try checkCount(threads, "threads")
+    return try mapInParallel(count, threads: threads) { i in
+      Swift.Result {
+        // `Sequence` has an obsolete `Generator` of its own, which is nearer here.
+        let generator = try Workbench.Generator(
+          model, prompt: prompt, sampling: sampling, seed: seed &+ UInt64(i), length: length,
+          stop: stop)
+        let sample = Sample(generator, shouldStop: shouldStop)
+        if case .failed(let error) = sample.ending { throw error }
+        return sample
+      }
+    }.map { try $0.get() }
+  }
+
+  static func checkCount(_ count: Int, _ option: String) throws(SamplingError) {
+    guard count >= 1 else {
+      throw .outOfRange(
+        option: option, value: "\(count)", allowed: "a whole number of at least 1")
+    }
+  }
+}
+
+// MARK: - JSON
+
+extension GeneratedCharacter {
+  /// {"text", "token", "logprob", "model_logprob", "entropy"}, in nats.
+  public var json: JSONValue {
+    [
+      "text": JSONValue(text), "token": .integer(Int64(token)),
+      "logprob": .numberOrNull(logProbability),
+      "model_logprob": .numberOrNull(modelLogProbability),
+      "entropy": .numberOrNull(entropy),
+    ]
+  }
+}
+
+extension Sampling {
+  /// The settings as members of an object, named as the options are.
+  var json: JSONObject {
+    [
+      "temperature": JSONValue(temperature), "top_k": JSONValue(topK), "top_p": JSONValue(topP),
+      "min_p": JSONValue(minP), "repetition_penalty": JSONValue(repetitionPenalty),
+      "repetition_window": JSONValue(repetitionWindow),
+    ]
+  }
+}
+
+extension Generator.Ending {
+  /// "length", "stop", "interrupted" or "failed".
+  var name: String {
+    switch self {
+    case .length: "length"
+    case .stop: "stop"
+    case .interrupted: "interrupted"
+    case .failed: "failed"
+    }
+  }
+}
+
+extension Sample {
+  /// {"prompt", "text", "seed", the sampling settings, "ending", "characters": [...]}.
+  public var json: JSONValue {
+    var object: JSONObject = [
+      "prompt": JSONValue(prompt), "text": JSONValue(text), "seed": JSONValue(seed),
+    ]
+    for (key, value) in sampling.json { object[key] = value }
+    object["ending"] = JSONValue(ending.name)
+    object["characters"] = .array(characters.map(\.json))
+    return .object(object)
+  }
+}

@@ -1,0 +1,209 @@
+import Transformer
+
+#if canImport(Darwin)
+  import Darwin
+#else
+  import Glibc
+#endif
+
+/// One character, drawn.
+public struct Draw: Sendable, Equatable {
+  public let token: Int32
+  /// Its logarithmic probability, in nats, in the distribution it was drawn from: temperature, filters and penalty included. 0
+  /// at T = 0.
+  public let logProbability: Double
+  /// Its logarithmic probability, in nats, in the model's own distribution: T = 1, nothing left out.
+  public let modelLogProbability: Double
+  /// The entropy, in nats, of the distribution it was drawn from.
+  public let entropy: Double
+}
+
+/// Draws characters by the Gumbel-max rule: argmax_i ((z_i - max z) / T + g_i).
+///
+/// This is an exact draw from softmax(z / T). See `GumbelNoise` for g, `Sampling` for what comes before.
+///
+/// Edge Cases: T = 0 is argmax z. Equal values are decided for the lower token. However small T is, the quotient is 0 for the
+/// largest logit and at worst -∞ for others. A logit of -∞ is never drawn. At least one character survives every filter.
+public struct Sampler: Sendable {
+  public let sampling: Sampling
+  public let noise: GumbelNoise
+  private let vocabularySize: Int
+
+  // Room for one row, so that drawing takes no memory.
+  /// What is drawn from: the logits, -∞ where filtered out, changed where penalized.
+  private var scores: [Double]
+  private var weights: [Double]
+  private var largestFirst: LargestFirst
+  private var kept: [Int] = []
+
+  /// - Throws: `SamplingError.outOfRange` if a setting makes no sense.
+  public init(_ sampling: Sampling, seed: UInt64, vocabularySize: Int) throws(SamplingError) {
+    try sampling.validate()
+    self.sampling = sampling
+    noise = GumbelNoise(seed: seed)
+    self.vocabularySize = vocabularySize
+    scores = Array(repeating: 0, count: vocabularySize)
+    weights = Array(repeating: 0, count: vocabularySize)
+    largestFirst = LargestFirst(capacity: sampling.filters ? vocabularySize : 0)
+    kept.reserveCapacity(sampling.filters ? vocabularySize : 0)
+  }
+
+  /// Draws the character at a place in the text.
+  ///
+  /// - Parameters:
+  ///   - logits: one for each character of the vocabulary.
+  ///   - index: the place among the generated characters, from 0; decides the noise.
+  ///   - history: the text so far, prompt included; only the repetition penalty looks at it.
+  /// - Throws: `SamplingError.noDistribution` if a logit is NaN or +∞, or all are -∞.
+  public mutating func choose(_ logits: Row<Float>, index: Int, history: [Int32] = [])
+    throws(SamplingError) -> Draw
+  {
+    let own = try prepare(logits, index: index, history: history)
+    let maximum = highestScore()
+    let winner: Int
+    let logProbability: Double
+    let entropy: Double
+    if sampling.temperature == 0 {
+      winner = scores.firstIndex(of: maximum) ?? 0
+      logProbability = 0
+      entropy = 0
+    } else {
+      let softmax = TemperedSoftmax(
+        scores, maximum: maximum, temperature: sampling.temperature, weights: &weights)
+      winner = perturbedArgmax(maximum: maximum, index: index)
+      logProbability = softmax.logProbability(of: scores[winner])
+      entropy = softmax.entropy
+    }
+    return Draw(
+      token: Int32(winner), logProbability: logProbability,
+      modelLogProbability: own.logProbability(of: Double(logits[winner])), entropy: entropy)
+  }
+
+  /// The probabilities that `choose` draws with, one for each character.
+  ///
+  /// - Throws: as `choose` does.
+  public mutating func distribution(_ logits: Row<Float>, history: [Int32] = [])
+    throws(SamplingError) -> [Double]
+  {
+    _ = try prepare(logits, index: 0, history: history)
+    let maximum = highestScore()
+    guard sampling.temperature > 0 else {
+      let winner = scores.firstIndex(of: maximum)
+      return scores.indices.map { $0 == winner ? 1 : 0 }
+    }
+    let softmax = TemperedSoftmax(
+      scores, maximum: maximum, temperature: sampling.temperature, weights: &weights)
+    return scores.map { exp(softmax.logProbability(of: $0)) }
+  }
+
+  /// Sets `scores`: filters and penalizes. Returns the model's own distribution.
+  private mutating func prepare(_ logits: Row<Float>, index: Int, history: [Int32])
+    throws(SamplingError) -> TemperedSoftmax
+  {
+    precondition(logits.count == vocabularySize, "one logit for each character")
+    var maximum = -Double.infinity
+    var isSound = true
+    for token in 0..<logits.count {
+      let score = Double(logits[token])
+      scores[token] = score
+      maximum = max(maximum, score)
+      // False for NaN too.
+      isSound = isSound && score < .infinity
+    }
+    guard isSound, maximum > -.infinity else { throw .noDistribution(index: index) }
+    let own = TemperedSoftmax(scores, maximum: maximum, temperature: 1, weights: &weights)
+    if sampling.filters { filter(logits) }
+    if sampling.penalizes { penalize(logits, history) }
+    return own
+  }
+
+  private func highestScore() -> Double {
+    var maximum = -Double.infinity
+    for score in scores { maximum = max(maximum, score) }
+    return maximum
+  }
+
+  /// argmax_i ((z_i - max) / T + g_i) over `scores`, of which `weights` has the exp((z_i - max) / T).
+  ///
+  /// Nearly all of the logarithms in g are left out: x - ln(-ln u) beats the best value so far only if -ln u < exp(x) exp(-best), and since
+  /// 1 - u is at most -ln u, a larger 1 - u settles it. The winner is the same.
+  private func perturbedArgmax(maximum: Double, index: Int) -> Int {
+    // More than the rounding of both sides can amount to.
+    let slack = 1 + 1e-9
+    var winner = 0
+    var best = -Double.infinity
+    var limit = Double.infinity
+    var token = 0
+    while token < scores.count {
+      let u = noise.uniforms(block: token / 4, at: index)
+      for lane in 0..<min(4, scores.count - token) {
+        let candidate = token + lane
+        if 1 - u[lane] > weights[candidate] * limit { continue }
+        let value =
+          (scores[candidate] - maximum) / sampling.temperature + GumbelNoise.gumbel(u[lane])
+        if value > best {
+          winner = candidate
+          best = value
+          limit = exp(-best) * slack
+        }
+      }
+      token += 4
+    }
+    return winner
+  }
+}
+
+// MARK: - Filters
+
+extension Sampler {
+  /// Sets the scores of what top-k, top-p and min-p leave out to -∞. `weights` has exp(z - max z) and is used up.
+  ///
+  /// Each filter keeps the first few in the order of falling probability, so together they keep the fewest that one of them does.
+  private mutating func filter(_ logits: Row<Float>) {
+    let minP = sampling.minP
+    guard sampling.topK > 0 || sampling.topP < 1 else {
+      // The most probable character has weight 1, and renormalizing keeps ratios.
+      for token in scores.indices where weights[token] < minP { scores[token] = -.infinity }
+      return
+    }
+    largestFirst.removeAll()
+    var total = 0.0
+    for token in scores.indices where scores[token] > -.infinity {
+      largestFirst.add(logits[token], token: token)
+      total += weights[token]
+      scores[token] = -.infinity
+    }
+    largestFirst.order()
+
+    let (topK, topP) = (sampling.topK, sampling.topP)
+    kept.removeAll(keepingCapacity: true)
+    var sum = 0.0
+    // Without top-k the total is known already, and the search may end with top-p.
+    let most = topK > 0 ? topK : vocabularySize
+    let mass = topK > 0 ? .infinity : topP * total
+    while kept.count < most, sum < mass, let token = largestFirst.next() {
+      kept.append(token)
+      sum += weights[token]
+    }
+    if topK > 0 { total = sum }
+    let enough = topP < 1 ? topP * total : .infinity
+    sum = 0
+    for token in kept {
+      guard sum < enough, weights[token] >= minP else { break }
+      sum += weights[token]
+      scores[token] = Double(logits[token])
+    }
+  }
+
+  /// The CTRL rule on the characters that are left and occur in the last `repetitionWindow` of the text.
+  private mutating func penalize(_ logits: Row<Float>, _ history: [Int32]) {
+    let penalty = sampling.repetitionPenalty
+    // From the logit itself, so that a character that occurs twice is penalized once.
+    for token in history.suffix(sampling.repetitionWindow) {
+      let token = Int(token)
+      guard scores[token] > -.infinity else { continue }
+      let logit = Double(logits[token])
+      scores[token] = logit > 0 ? logit / penalty : logit * penalty
+    }
+  }
+}
