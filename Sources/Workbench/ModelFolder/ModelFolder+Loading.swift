@@ -1,0 +1,180 @@
+import Safetensors
+import Text
+import Transformer
+
+#if canImport(Darwin)
+  import Darwin
+#else
+  import Glibc
+#endif
+
+extension ModelFolder {
+  /// Reads a model.
+  ///
+  /// Sizes are checked against the limits of `Configuration` and against the file before memory is taken for the weights, which are
+  /// converted as they are read. A checksum in model.safetensors is verified. With tied embeddings an
+  /// "lm_head.weight" is accepted if it has the same values as the embedding table.
+  ///
+  /// Throws `ModelFolderError`, `SafetensorsError` or `FileError`.
+  public static func load(_ path: String) throws -> LanguageModel {
+    let parts = try Parts.read(path)
+    try parts.weights.verifyChecksum()
+    return LanguageModel(
+      model: Model(try parts.parameters()), vocabulary: parts.vocabulary, name: parts.name)
+  }
+
+  /// What is read before the weights: everything checked, model.safetensors open.
+  struct Parts {
+    let path: String
+    /// The last part of the absolute path.
+    let name: String
+    let config: FileObject
+    let configuration: Configuration
+    let vocabulary: Vocabulary
+    let weights: SafetensorsFile
+
+    /// Reads them all from one and the same folder, should another process replace it meanwhile.
+    static func read(_ path: String) throws -> Parts {
+      switch try FileSystem.kind(of: path) {
+      case nil: throw ModelFolderError.missingFolder(path: path)
+      case .folder: break
+      default: throw ModelFolderError.notAFolder(path: path)
+      }
+      for _ in 0..<100 {
+        let pin = try PinnedFolder(path)
+        let parts = Result { try Parts(path) }
+        if pin.isStill(at: path) { return try parts.get() }
+      }
+      throw ModelFolderError.keepsChanging(path: path)
+    }
+
+    private init(_ path: String) throws {
+      self.path = path
+      name = FileSystem.split(try FileSystem.resolve(path)).name
+      config = try ModelFolder.json(path, File.config)
+      configuration = try ConfigFile.configuration(config)
+      vocabulary = try TokenizerFile.vocabulary(try ModelFolder.json(path, File.tokenizer))
+      guard vocabulary.count == configuration.vocabularySize else {
+        throw ModelFolderError.vocabularySize(
+          folder: path, config: configuration.vocabularySize, tokenizer: vocabulary.count)
+      }
+      weights = try ModelFolder.tensors(path, File.weights)
+      if let fingerprint = weights.header.metadata[vocabularyKey] {
+        guard try fingerprint == ModelFolder.fingerprint(vocabulary) else {
+          throw ModelFolderError.otherVocabulary(folder: path)
+        }
+      }
+    }
+
+    /// The weights, exactly those that the configuration names.
+    func parameters() throws -> Parameters<Float> {
+      for tensor in weights.tensors where ![.f32, .bf16, .f16].contains(tensor.dtype) {
+        throw ModelFolderError.elementType(
+          file: weights.path, tensor: tensor.name, found: tensor.dtype)
+      }
+      // The file has all those bytes, so the sum is bounded, and so is the memory by twice the file.
+      let count = weights.tensors.reduce(0) { $0 + $1.elementCount }
+      guard count >= configuration.parameterCount else {
+        throw ModelFolderError.tooFewWeights(
+          folder: path, config: configuration.parameterCount, weights: count)
+      }
+      let parameters = Parameters<Float>(configuration)
+      try ModelFolder.checkTensors(
+        of: weights, parameters.entries.map { ($0.name, $0.shape) },
+        alsoAllowed: configuration.isTied ? [head] : [])
+      for entry in parameters.entries {
+        try weights.readFloats(entry.name, into: parameters.row(entry).buffer)
+      }
+      if configuration.isTied { try checkTiedHead(parameters) }
+      return parameters
+    }
+
+    private var head: String { "lm_head.weight" }
+
+    private func checkTiedHead(_ parameters: Parameters<Float>) throws {
+      guard let head = weights.tensor(head) else { return }
+      let embedding = parameters.embedding
+      guard head.shape == [embedding.rows, embedding.columns] else {
+        throw ModelFolderError.shape(
+          file: weights.path, tensor: head.name, found: head.shape,
+          expected: [embedding.rows, embedding.columns])
+      }
+      let values = try weights.floats(head.name)
+      let isSame = (0..<embedding.rows).allSatisfy { row in
+        embedding[row].buffer.elementsEqual(
+          values[row * embedding.columns..<(row + 1) * embedding.columns])
+      }
+      guard isSame else { throw ModelFolderError.untiedHead(file: weights.path) }
+    }
+  }
+
+  // MARK: - Files
+
+  /// A JSON file of the folder.
+  static func json(_ folder: String, _ name: String) throws -> FileObject {
+    let path = FileSystem.join(folder, name)
+    let bytes = try named(path) { try FileSystem.read(path, maximumBytes: 1 << 24) }
+    do {
+      return try FileObject(file: path, JSON.parse(bytes))
+    } catch let error as JSONError {
+      throw ModelFolderError.json(file: path, error)
+    }
+  }
+
+  /// A safetensors file of the folder, its header checked.
+  static func tensors(_ folder: String, _ name: String, maximumHeaderBytes: Int = 1 << 20) throws
+    -> SafetensorsFile
+  {
+    let path = FileSystem.join(folder, name)
+    return try named(path) {
+      try SafetensorsFile(path: path, maximumHeaderBytes: maximumHeaderBytes)
+    }
+  }
+
+  /// Turns "no such file" into what it means here.
+  private static func named<Value>(_ path: String, _ body: () throws -> Value) throws -> Value {
+    do {
+      return try body()
+    } catch let error as FileError where error.code == ENOENT {
+      throw ModelFolderError.missingFile(path: path)
+    }
+  }
+
+  /// Refuses a file that has not exactly these tensors, in these shapes.
+  static func checkTensors(
+    of file: SafetensorsFile, _ expected: [(name: String, shape: [Int])],
+    alsoAllowed: Set<String> = []
+  ) throws {
+    for (name, shape) in expected {
+      guard let tensor = file.tensor(name) else {
+        throw ModelFolderError.missingTensor(file: file.path, tensor: name)
+      }
+      guard tensor.shape == shape else {
+        throw ModelFolderError.shape(
+          file: file.path, tensor: name, found: tensor.shape, expected: shape)
+      }
+    }
+    let known = alsoAllowed.union(expected.map(\.name))
+    if let other = file.tensors.first(where: { !known.contains($0.name) }) {
+      throw ModelFolderError.unexpectedTensor(file: file.path, tensor: other.name)
+    }
+  }
+}
+
+/// A folder held open, so that another one at the same path can be told from it.
+private final class PinnedFolder {
+  private let descriptor: Int32
+
+  init(_ path: String) throws {
+    descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw FileError(.open, path: path, code: errno) }
+  }
+
+  deinit { close(descriptor) }
+
+  func isStill(at path: String) -> Bool {
+    var (mine, found) = (stat(), stat())
+    guard fstat(descriptor, &mine) == 0, stat(path, &found) == 0 else { return false }
+    return mine.st_dev == found.st_dev && mine.st_ino == found.st_ino
+  }
+}

@@ -1,0 +1,99 @@
+import Safetensors
+import Text
+import Transformer
+
+extension ModelFolder {
+  /// Writes the folder, or replaces it as a whole, in one step.
+  ///
+  /// The new folder is built beside the old one, flushed to disk and exchanged with it; folders above it are made where
+  /// they are missing. Files of a person's own in the old folder stay. The same contents give the same bytes. Weights are
+  /// written from where they are, without a second copy in memory.
+  ///
+  /// Throws `ModelFolderError` when it cannot be written, with the old folder untouched, and `FolderInUse` while another
+  /// process trains into it.
+  public static func save(_ contents: Contents, to path: String) throws {
+    try save(contents, holding: try lock(path))
+  }
+
+  /// The right to write the folder, for as long as the result lives. Throws `FolderInUse` when it is taken already, by this
+  /// process too.
+  package static func lock(_ path: String) throws -> FolderLock {
+    do {
+      try FileSystem.createFolders(FileSystem.split(path).parent)
+      return try FolderLock(AtomicFolder(path))
+    } catch let error as FileError {
+      throw ModelFolderError.cannotSave(path: path, cause: error)
+    }
+  }
+
+  /// What `save(_:to:)` does, for one that holds the lock over many saves.
+  package static func save(_ contents: Contents, holding lock: FolderLock) throws {
+    let path = lock.path
+    let configuration = contents.parameters.configuration
+    precondition(
+      configuration.vocabularySize == contents.vocabulary.count,
+      "the vocabulary and the weights disagree about how many characters there are")
+    do {
+      try AtomicFolder(path).replace(dropping: stale) { folder in
+        func put(_ name: String, _ value: JSONValue) throws {
+          try folder.write(name, JSON.serialize(value, pretty: true))
+        }
+        try put(
+          File.config,
+          ConfigFile.json(
+            configuration, precision: contents.precision, provenance: contents.provenance))
+        try put(File.tokenizer, TokenizerFile.json(contents.vocabulary))
+        try put(File.tokenizerConfig, TokenizerFile.config(context: configuration.context))
+        try put(File.generationConfig, GenerationFile.json(contents.generationDefaults))
+        try folder.write(File.card, Array(contents.card.utf8))
+        let checksum = try folder.write(File.weights, weights(contents))
+        if let trainer = contents.trainer {
+          try write(trainer, weightsChecksum: checksum, to: folder)
+        }
+      }
+    } catch let error as FileError {
+      throw ModelFolderError.cannotSave(path: path, cause: error)
+    } catch SafetensorsError.notFinite(_, let tensor, let index) {
+      throw ModelFolderError.cannotStore(path: path, tensor: tensor, index: index)
+    }
+    // The writers read the weights through pointers.
+    withExtendedLifetime(contents) {}
+  }
+
+  /// Parts of the model that was there before, which would make the new one something else to some program.
+  private static let stale: Set<String> = [
+    File.trainer, "model.safetensors.index.json", "pytorch_model.bin", "adapter_config.json",
+    "adapter_model.safetensors", "special_tokens_map.json", "added_tokens.json", "vocab.json",
+    "merges.txt", "vocab.txt", "tokenizer.model", "chat_template.jinja", "chat_template.json",
+  ]
+
+  private static func weights(_ contents: Contents) throws -> SafetensorsWriter {
+    var writer = SafetensorsWriter(metadata: [
+      "format": "pt", vocabularyKey: try fingerprint(contents.vocabulary),
+    ])
+    let type: SafetensorsWriter.FloatType = contents.precision == .float32 ? .f32 : .bf16
+    add(contents.parameters, as: type, to: &writer)
+    return writer
+  }
+
+  /// Adds every tensor, under its own name after `prefix`. The parameters must outlive the writing.
+  static func add(
+    _ parameters: Parameters<Float>, prefix: String = "", as type: SafetensorsWriter.FloatType,
+    to writer: inout SafetensorsWriter
+  ) {
+    for entry in parameters.entries {
+      writer.add(
+        prefix + entry.name, shape: entry.shape, as: type,
+        UnsafeBufferPointer(parameters.row(entry).buffer))
+    }
+  }
+
+  /// The metadata that ties weights to their vocabulary: the same number of other characters would give plausible nonsense.
+  static let vocabularyKey = "temper.vocabulary"
+
+  /// The SHA-256 of the characters as a JSON array.
+  static func fingerprint(_ vocabulary: Vocabulary) throws -> String {
+    SHA256.hexadecimal(
+      of: try JSON.serialize(.array(vocabulary.characters.map { .string($0) })))
+  }
+}
