@@ -84,7 +84,7 @@ extension ModelFolder {
     for entry in parameters.entries {
       writer.add(
         prefix + entry.name, shape: entry.shape, as: type,
-        UnsafeBufferPointer(parameters.row(entry).buffer))
+        floats: UnsafeBufferPointer(parameters.row(entry).buffer))
     }
   }
 
