@@ -106,15 +106,17 @@ public struct Corpus: Sendable {
           + "once: this usually means another encoding, binary data, or too little text for its "
           + "script; what is seen once cannot be learned")
     }
-    if let count = count(where: Self.isReplacement), count > 0 {
+    let replacements = count { $0 == 0xFFFD }
+    if replacements > 0 {
       warnings.append(
-        "\(count) replacement characters (U+FFFD): the text was decoded wrongly before it was "
-          + "saved; get it in its original encoding")
+        "\(replacements) × the replacement character (U+FFFD): the text was decoded wrongly before "
+          + "it was saved; get it in its original encoding")
     }
-    if let count = count(where: Self.isOddControl), count > 0 {
+    let controls = count(where: Self.isOddControl)
+    if controls > 0 {
       warnings.append(
-        "\(count) control characters: this usually means a binary file or text in another "
-          + "encoding (UTF-16, or Windows-1252 read as Latin-1)")
+        "\(controls) × a control character: this usually means a binary file, or text in another "
+          + "encoding (UTF-16, or Windows-1252 taken for Latin-1)")
     }
     let empty = documents.filter(\.range.isEmpty).map(\.name)
     if !empty.isEmpty { warnings.append("nothing in \(Display.list(empty))") }
@@ -124,16 +126,13 @@ public struct Corpus: Sendable {
     return warnings
   }
 
-  private func count(where matches: (UInt32) -> Bool) -> Int? {
-    var total = 0
-    for (character, count) in zip(vocabulary.characters, counts) {
-      guard let scalar = character.unicodeScalars.first, matches(scalar.value) else { continue }
-      total += count
+  /// How often characters whose first scalar matches occur.
+  private func count(where matches: (UInt32) -> Bool) -> Int {
+    zip(vocabulary.characters, counts).reduce(0) { total, entry in
+      guard let scalar = entry.0.unicodeScalars.first, matches(scalar.value) else { return total }
+      return total + entry.1
     }
-    return total
   }
-
-  private static func isReplacement(_ scalar: UInt32) -> Bool { scalar == 0xFFFD }
 
   /// Controls that text does not use: all but tab, line feed and form feed.
   private static func isOddControl(_ scalar: UInt32) -> Bool {

@@ -81,20 +81,18 @@ private enum Look {
     "æ": "ae", "Æ": "Ae", "œ": "oe", "Œ": "Oe", "ŋ": "ng", "Ŋ": "Ng",
   ]
 
-  /// Marks that come in pairs: an opening one is replaced by an opening one.
-  static let pairs: [[(open: String, close: String)]] = [
-    [
-      ("\"", "\""), ("“", "”"), ("„", "”"), ("«", "»"), ("「", "」"), ("『", "』"), ("〝", "〞"),
-      ("《", "》"), ("'", "'"), ("‘", "’"),
-    ],
-    [
-      ("'", "'"), ("‘", "’"), ("‚", "’"), ("‹", "›"), ("`", "´"), ("〈", "〉"), ("\"", "\""),
-      ("“", "”"),
-    ],
-    [
-      ("(", ")"), ("（", "）"), ("[", "]"), ("［", "］"), ("{", "}"), ("【", "】"), ("〔", "〕"),
-      ("〖", "〗"),
-    ],
+  typealias Pair = (open: String, close: String)
+
+  private static let doubleQuotes: [Pair] = [
+    ("\"", "\""), ("“", "”"), ("„", "”"), ("«", "»"), ("「", "」"), ("『", "』"), ("〝", "〞"),
+    ("《", "》"),
+  ]
+  private static let singleQuotes: [Pair] = [
+    ("'", "'"), ("‘", "’"), ("‚", "’"), ("‹", "›"), ("`", "´"), ("〈", "〉"),
+  ]
+  private static let brackets: [Pair] = [
+    ("(", ")"), ("（", "）"), ("[", "]"), ("［", "］"), ("{", "}"), ("【", "】"), ("〔", "〕"),
+    ("〖", "〗"),
   ]
 
   /// Marks of one meaning, the plainest first.
@@ -118,16 +116,20 @@ private enum Look {
     [" ", "\u{A0}", "\u{3000}", "\u{1680}", "\t"],
   ]
 
+  /// What a character may be replaced by: marks of its kind that face the way it does, then marks
+  /// of its meaning.
   static func alikes(of character: String, opening: Bool) -> [String] {
     var result: [String] = []
-    for pairs in pairs {
-      let opens = pairs.contains { $0.open == character }
-      let closes = pairs.contains { $0.close == character }
+    for (own, spare) in [
+      (doubleQuotes, singleQuotes), (singleQuotes, doubleQuotes), (brackets, []),
+    ] {
+      let opens = own.contains { $0.open == character }
+      let closes = own.contains { $0.close == character }
       // A straight quotation mark is both; which of the two is for the place to say.
       if opens, !closes || opening {
-        result += pairs.map(\.open)
+        result += (own + spare).map(\.open)
       } else if closes {
-        result += pairs.map(\.close)
+        result += (own + spare).map(\.close)
       }
     }
     for group in groups where group.contains(character) { result += group }

@@ -102,6 +102,25 @@ enum UnicodeData {
   /// this one sorts each run of marks, stably, by combining class.
   static func compose(_ buffer: inout [Int32]) {
     orderMarks(&buffer)
+    // utf8proc 2.8 takes U+11A7 for a final consonant after a Hangul syllable and drops it. It
+    // composes with nothing, so what is before it and what follows it are composed separately.
+    guard let hurdle = buffer.lastIndex(of: 0x11A7), hurdle > 0 else {
+      composeOrdered(&buffer)
+      return
+    }
+    var result: [Int32] = []
+    var start = 0
+    while start < buffer.count {
+      let end = buffer[(start + 1)...].firstIndex(of: 0x11A7) ?? buffer.count
+      var piece = Array(buffer[start..<end])
+      composeOrdered(&piece)
+      result += piece
+      start = end
+    }
+    buffer = result
+  }
+
+  private static func composeOrdered(_ buffer: inout [Int32]) {
     let options = UTF8PROC_STABLE.rawValue | UTF8PROC_COMPOSE.rawValue
     let count = utf8proc_normalize_utf32(
       &buffer, buffer.count, utf8proc_option_t(rawValue: options))

@@ -47,7 +47,7 @@ public enum TextError: Error, Equatable, Sendable {
   case tooFewCharacters(count: Int, source: String)
   /// The text repeats one character.
   case singleCharacter(character: String, count: Int)
-  /// A character is not in the vocabulary, and nothing like it is.
+  /// A character is not in the vocabulary (nor, in a prompt, is anything like it).
   case unknownCharacter(character: String, position: TextPosition, source: String)
   /// A text has characters that a model's vocabulary lacks: the first ten, and how many in all.
   case vocabularyMismatch(
@@ -87,7 +87,7 @@ extension TextError: CustomStringConvertible {
         + "there is nothing to learn from one character, give a text with at least two"
     case .unknownCharacter(let character, let position, let source):
       return "\(Display.inline(source)):\(position): \(Display.quoted(character)) is not in the "
-        + "model's vocabulary, and nothing like it is; leave it out or train on text that has it"
+        + "model's vocabulary; leave it out, or use a model trained on text that has it"
     case .vocabularyMismatch(let missing, let count, let position, let source):
       let list = missing.map(Display.quoted).joined(separator: ", ")
       let more = count > missing.count ? " and \(count - missing.count) more" : ""

@@ -123,13 +123,14 @@ package enum TextFile {
       for name in try names(in: path) where !name.hasPrefix(".") {
         let child = path.hasSuffix("/") ? path + name : path + "/" + name
         var link = stat()
-        guard lstat(child, &link) == 0 else { continue }
-        var status = stat()
-        guard stat(child, &status) == 0 else { continue }
+        guard lstat(child, &link) == 0 else { throw failure(child, errno) }
         if isDirectory(link) {
           inside.append((child, true))
-        } else if !isDirectory(status), isText(name) {
-          inside.append((child, false))
+        } else if isText(name) {
+          var status = stat()
+          guard stat(child, &status) == 0 else { throw failure(child, errno) }
+          // Only plain files: opening a pipe that happens to lie there would wait for ever.
+          if status.st_mode & S_IFMT == S_IFREG { inside.append((child, false)) }
         }
       }
       inside.sort { $0.path.utf8.lexicographicallyPrecedes($1.path.utf8) }
@@ -141,6 +142,7 @@ package enum TextFile {
     guard let directory = opendir(folder) else { throw failure(folder, errno) }
     defer { closedir(directory) }
     var names: [String] = []
+    errno = 0
     while let entry = readdir(directory) {
       let name = withUnsafePointer(to: &entry.pointee.d_name) { field in
         let capacity = MemoryLayout.size(ofValue: field.pointee)
@@ -149,7 +151,10 @@ package enum TextFile {
         }
       }
       names.append(name)
+      errno = 0
     }
+    // A listing that ends early for another reason would be a corpus with silent holes.
+    guard errno == 0 else { throw failure(folder, errno) }
     return names
   }
 

@@ -95,7 +95,7 @@ public struct Vocabulary: Sendable {
     let bytes = Normalization.normalizedBytes(of: text)
     var tokens: [Int32] = []
     var substitutions: [Prompt.Substitution] = []
-    var known: [Prompt.Substitution: [Int32]] = [:]
+    var reported: Set<Prompt.Substitution> = []
     var choices: [Unknown: [Int32]] = [:]
     var opening = true
     for cluster in Clusters(bytes) {
@@ -120,9 +120,7 @@ public struct Vocabulary: Sendable {
       tokens += choice
       let substitution = Prompt.Substitution(
         character: character, replacement: decode(choice))
-      if known.updateValue(choice, forKey: substitution) == nil {
-        substitutions.append(substitution)
-      }
+      if reported.insert(substitution).inserted { substitutions.append(substitution) }
     }
     return Prompt(tokens: tokens, substitutions: substitutions)
   }
