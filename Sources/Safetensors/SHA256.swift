@@ -54,34 +54,53 @@ package struct SHA256 {
 
   /// Works through a whole number of blocks.
   private static func compress(_ blocks: UnsafeRawBufferPointer, into state: inout [UInt32]) {
-    constants.withUnsafeBufferPointer { constants in
-      withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 64) { schedule in
+    var (a, b, c, d) = (state[0], state[1], state[2], state[3])
+    var (e, f, g, h) = (state[4], state[5], state[6], state[7])
+    constants.withUnsafeBufferPointer { k in
+      withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 64) { w in
         for offset in stride(from: 0, to: blocks.count, by: 64) {
           for t in 0..<16 {
-            schedule[t] = UInt32(
+            w[t] = UInt32(
               bigEndian: blocks.loadUnaligned(fromByteOffset: offset &+ 4 &* t, as: UInt32.self))
           }
           for t in 16..<64 {
-            let (w15, w2) = (schedule[t &- 15], schedule[t &- 2])
-            let s0 = rotate(w15, 7) ^ rotate(w15, 18) ^ (w15 &>> 3)
-            let s1 = rotate(w2, 17) ^ rotate(w2, 19) ^ (w2 &>> 10)
-            schedule[t] = schedule[t &- 16] &+ s0 &+ schedule[t &- 7] &+ s1
+            let s0 = rotate(w[t &- 15], 7) ^ rotate(w[t &- 15], 18) ^ (w[t &- 15] &>> 3)
+            let s1 = rotate(w[t &- 2], 17) ^ rotate(w[t &- 2], 19) ^ (w[t &- 2] &>> 10)
+            w[t] = w[t &- 16] &+ s0 &+ w[t &- 7] &+ s1
           }
-          var (a, b, c, d) = (state[0], state[1], state[2], state[3])
-          var (e, f, g, h) = (state[4], state[5], state[6], state[7])
-          for t in 0..<64 {
-            let s1 = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)
-            let choice = g ^ (e & (f ^ g))
-            let t1 = h &+ s1 &+ choice &+ constants[t] &+ schedule[t]
-            let s0 = rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)
-            let majority = (a & b) | (c & (a | b))
-            (h, g, f, e) = (g, f, e, d &+ t1)
-            (d, c, b, a) = (c, b, a, t1 &+ s0 &+ majority)
+          let (a0, b0, c0, d0, e0, f0, g0, h0) = (a, b, c, d, e, f, g, h)
+          // Eight rounds at a time: the names change places instead of the values.
+          for t in stride(from: 0, to: 64, by: 8) {
+            round(a, b, c, &d, e, f, g, &h, k[t] &+ w[t])
+            round(h, a, b, &c, d, e, f, &g, k[t &+ 1] &+ w[t &+ 1])
+            round(g, h, a, &b, c, d, e, &f, k[t &+ 2] &+ w[t &+ 2])
+            round(f, g, h, &a, b, c, d, &e, k[t &+ 3] &+ w[t &+ 3])
+            round(e, f, g, &h, a, b, c, &d, k[t &+ 4] &+ w[t &+ 4])
+            round(d, e, f, &g, h, a, b, &c, k[t &+ 5] &+ w[t &+ 5])
+            round(c, d, e, &f, g, h, a, &b, k[t &+ 6] &+ w[t &+ 6])
+            round(b, c, d, &e, f, g, h, &a, k[t &+ 7] &+ w[t &+ 7])
           }
-          for (index, word) in [a, b, c, d, e, f, g, h].enumerated() { state[index] &+= word }
+          (a, b, c, d) = (a &+ a0, b &+ b0, c &+ c0, d &+ d0)
+          (e, f, g, h) = (e &+ e0, f &+ f0, g &+ g0, h &+ h0)
         }
       }
     }
+    state = [a, b, c, d, e, f, g, h]
+  }
+
+  /// One round of FIPS 180-4, section 6.2.2, where only these two of the eight words get new values.
+  @inline(__always)
+  private static func round(
+    _ a: UInt32, _ b: UInt32, _ c: UInt32, _ d: inout UInt32, _ e: UInt32, _ f: UInt32,
+    _ g: UInt32, _ h: inout UInt32, _ keyedWord: UInt32
+  ) {
+    let s1 = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)
+    let choice = g ^ (e & (f ^ g))
+    let s0 = rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)
+    let majority = (a & b) | (c & (a | b))
+    let t1 = h &+ s1 &+ choice &+ keyedWord
+    d &+= t1
+    h = t1 &+ s0 &+ majority
   }
 
   @inline(__always)

@@ -165,7 +165,10 @@ import Testing
       }
       var tensors = SafetensorsWriter()
       tensors.add("t", shape: [1], floats: [.nan])
-      #expect(throws: SafetensorsError.self) {
+      #expect(
+        throws: SafetensorsError.notFinite(
+          file: path + "/model.safetensors", tensor: "t", index: 0)
+      ) {
         try target.replace { try $0.write("model.safetensors", tensors) }
       }
       #expect(try text(path + "/f") == "old")
@@ -230,19 +233,26 @@ import Testing
     defer { try? FileSystem.remove(folder) }
     let path = folder + "/model"
     let target = try AtomicFolder(path)
-    try target.replace { try $0.write("f", [UInt8](repeating: 0, count: 100)) }
+    try target.replace { new in
+      for name in ["f", "g"] { try new.write(name, [UInt8](repeating: 0, count: 100)) }
+    }
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask {
         for round in 1...200 {
-          try target.replace {
-            try $0.write("f", [UInt8](repeating: UInt8(round % 256), count: 100))
+          let bytes = [UInt8](repeating: UInt8(round % 256), count: 100)
+          try target.replace { new in
+            try new.write("f", bytes)
+            try new.write("g", bytes)
           }
         }
       }
       group.addTask {
-        for _ in 0..<5000 {
-          let bytes = try FileSystem.read(path + "/f", maximumBytes: 1000)
-          #expect(bytes.count == 100 && Set(bytes).count == 1)
+        for _ in 0..<2000 {
+          let bytes = try AtomicFolder.reading(path) {
+            try FileSystem.read(path + "/f", maximumBytes: 1000)
+              + FileSystem.read(path + "/g", maximumBytes: 1000)
+          }
+          #expect(bytes.count == 200 && Set(bytes).count == 1)
         }
       }
       try await group.waitForAll()

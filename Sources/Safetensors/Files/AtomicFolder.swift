@@ -34,7 +34,7 @@ package struct AtomicFolder: Sendable {
     if let existing, FileSystem.kind(mode: existing.st_mode) != .folder {
       throw FileError(.replace, path: path, code: ENOTDIR)
     }
-    try Temporary.removeAbandoned(beside: path)
+    Temporary.removeAbandoned(beside: path)
     let (parent, name) = FileSystem.split(path)
     let temporary = FileSystem.join(parent, Temporary.name(for: name))
     try FileSystem.createFolder(temporary)
@@ -58,11 +58,39 @@ package struct AtomicFolder: Sendable {
       }
     } catch {
       try? FileSystem.remove(temporary)
-      throw error
+      guard let error = error as? FileError, error.path.hasPrefix(temporary) else { throw error }
+      // The person knows the folder by its own name, not by the temporary one.
+      throw FileError(
+        error.operation, path: path + error.path.dropFirst(temporary.count), code: error.code)
     }
+    // Until the exchange is known to be on disk, the old folder must not go: after a power failure its
+    // name may stand for it again.
     try FileSystem.synchronizeFolder(parent)
     // The new folder is in place whether or not this succeeds; the next save tries again.
     if existing != nil { try? FileSystem.remove(temporary) }
+  }
+
+  /// Runs `body`, which reads files of the folder, and again if the folder was replaced meanwhile, so that
+  /// what it gives comes from one folder: files opened one after the other could be of two.
+  package static func reading<Result>(_ path: String, _ body: () throws -> Result) throws -> Result
+  {
+    func identity() throws -> [Int] {
+      guard let status = try FileSystem.status(of: path) else { return [] }
+      #if canImport(Darwin)
+        let changed = status.st_ctimespec
+      #else
+        let changed = status.st_ctim
+      #endif
+      return [Int(status.st_dev), Int(status.st_ino), changed.tv_sec, changed.tv_nsec]
+    }
+    var before = try identity()
+    for _ in 0..<100 {
+      let result = Swift.Result { try body() }
+      let after = try identity()
+      if after == before { return try result.get() }
+      before = after
+    }
+    throw FileError(.read, path: path, code: EBUSY)
   }
 
   private func carryOver(from old: Folder, to new: Folder, dropping: Set<String>) throws {
@@ -113,22 +141,16 @@ package final class FolderBuilder {
   }
 
   package func write(_ name: String, _ body: (OutputFile) throws -> Void) throws {
-    do {
-      let path = try makeRoom(for: name)
-      let file = try OutputFile(creating: path)
-      if let mode = try FileSystem.status(of: FileSystem.join(target, name))?.st_mode,
-        FileSystem.kind(mode: mode) == .file
-      {
-        try file.setMode(mode & 0o777)
-      }
-      try body(file)
-      try file.synchronize()
-      try file.close()
-    } catch let error as FileError where error.path.hasPrefix(temporary) {
-      // The person knows the folder by its own name, not by the temporary one.
-      let path = target + error.path.dropFirst(temporary.count)
-      throw FileError(error.operation, path: path, code: error.code)
+    let finalPath = FileSystem.join(target, name)
+    let file = try OutputFile(creating: try makeRoom(for: name), for: finalPath)
+    if let mode = try FileSystem.status(of: finalPath)?.st_mode,
+      FileSystem.kind(mode: mode) == .file
+    {
+      try file.setMode(mode & 0o777)
     }
+    try body(file)
+    try file.synchronize()
+    try file.close()
   }
 
   /// Takes a file or folder of the old folder over as it is; false when there is none.

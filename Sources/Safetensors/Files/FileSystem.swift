@@ -45,10 +45,10 @@ package enum FileSystem {
     case .file, nil: break
     }
     let (parent, name) = split(target)
-    try Temporary.removeAbandoned(beside: target)
+    Temporary.removeAbandoned(beside: target)
     let temporary = join(parent, Temporary.name(for: name))
     do {
-      let file = try OutputFile(creating: temporary)
+      let file = try OutputFile(creating: temporary, for: path)
       if let existing { try file.setMode(existing.st_mode & 0o7777) }
       try body(file)
       try file.synchronize()
@@ -264,11 +264,13 @@ package final class OutputFile {
   package let path: String
   private var descriptor: Int32
 
-  /// A new file; that something is there already is an `EEXIST`.
-  package init(creating path: String) throws {
+  /// A new file; that something is there already is an `EEXIST`. Errors name `finalPath`, where the
+  /// file will be once it is complete.
+  package init(creating path: String, for finalPath: String? = nil) throws {
     let checked = try FileSystem.checked(path)
-    self.path = path
-    descriptor = try FileSystem.call(.create, path) {
+    let shown = finalPath ?? path
+    self.path = shown
+    descriptor = try FileSystem.call(.create, shown) {
       open(checked, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
     }
   }
@@ -436,16 +438,18 @@ enum Temporary {
   static func name(for name: String) -> String { ".\(name).temper-\(getpid())" }
 
   /// Removes the temporaries beside `target` whose process is gone, and this process's own.
-  static func removeAbandoned(beside target: String) throws {
+  ///
+  /// What cannot be removed (another user's, say) stays: it is no reason not to save.
+  static func removeAbandoned(beside target: String) {
     let (parent, name) = FileSystem.split(target)
-    let folder = try Folder(parent)
+    guard let folder = try? Folder(parent), let entries = try? folder.names() else { return }
     let prefix = Array(".\(name).temper-".utf8CString.dropLast())
-    for entry in try folder.names() where entry.starts(with: prefix) {
+    for entry in entries where entry.starts(with: prefix) {
       let suffix = FileSystem.text(Array(entry.dropFirst(prefix.count)))
       guard let process = Int32(suffix), process > 0 else { continue }
       // ESRCH alone says that there is no such process; EPERM means another user's.
       if process == getpid() || (kill(process, 0) == -1 && errno == ESRCH) {
-        try folder.remove(entry)
+        try? folder.remove(entry)
       }
     }
   }
