@@ -36,3 +36,12 @@ extension Row {
     Scalar.sigmoids(x.base, into: base, count: count)
   }
 }
+
+extension Matrix {
+  /// The sum of one column, from the first row to the last.
+  public func sum(column: Int) -> Scalar {
+    var sum: Scalar = 0
+    for row in 0..<rows { sum += self[row][column] }
+    return sum
+  }
+}

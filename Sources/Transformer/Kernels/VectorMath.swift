@@ -201,9 +201,14 @@ extension Double: Real {
 
 extension Double {
   /// The cosine of an angle in radians.
-  var cosine: Double { cos(self) }
+  package var cosine: Double { cos(self) }
   /// The sine of an angle in radians.
-  var sine: Double { sin(self) }
+  package var sine: Double { sin(self) }
   /// self to the power of `exponent`.
-  func raised(to exponent: Double) -> Double { pow(self, exponent) }
+  package func raised(to exponent: Double) -> Double { pow(self, exponent) }
+}
+
+extension Double {
+  /// e to the power of x.
+  package static func exponential(_ x: Double) -> Double { exp(x) }
 }

@@ -6,6 +6,7 @@ public enum Softmax {
   /// Replaces a row of logits by its softmax.
   ///
   /// Edge Cases: a logit of -inf has probability 0. A NaN anywhere, a logit of +inf, or a row of -inf alone makes the row NaN.
+  @specialized(where Scalar == Float)
   public static func apply<Scalar: Real>(_ row: Row<Scalar>) {
     guard row.count > 0 else { return }
     let sum = row.exponentiate(minus: row.maximum)
@@ -15,7 +16,8 @@ public enum Softmax {
   /// ln Σ_j exp(z_j), the logarithm of the softmax's denominator.
   ///
   /// The row is overwritten by its softmax on the way.
-  static func logSumExp<Scalar: Real>(replacingBySoftmax row: Row<Scalar>) -> Scalar {
+  @specialized(where Scalar == Float)
+  public static func logSumExp<Scalar: Real>(replacingBySoftmax row: Row<Scalar>) -> Scalar {
     let maximum = row.maximum
     let sum = row.exponentiate(minus: maximum)
     row.multiply(by: 1 / sum)

@@ -1,0 +1,48 @@
+import Transformer
+
+/// Adam with decoupled weight decay.
+///
+/// Concretely, at step t = 1, 2, ..., with gradient g: m = β₁ m + (1 - β₁) g, v = β₂ v + (1 - β₂) g²,
+/// w = w - η λ w - η (m / (1 - β₁ᵗ)) / (√(v / (1 - β₂ᵗ)) + ε).
+///
+/// Source: Loshchilov and Hutter, "Decoupled Weight Decay Regularization" (2017); the same numbers as PyTorch's `AdamW`.
+enum AdamW {
+  /// ε.
+  static let epsilon = 1e-8
+
+  /// - Parameters:
+  ///   - first, second: the moments m and v, zero before the first step.
+  ///   - decay: λ for these weights.
+  static func update(
+    _ weights: Row<Float>, gradient: Row<Float>, first: Row<Float>, second: Row<Float>,
+    _ step: OptimizerStep, decay: Double
+  ) {
+    let (beta1, beta2) = (Float(step.beta1), Float(step.beta2))
+    let scale = Float(step.gradientScale)
+    let kept = Float(1 - step.adamRate * decay)
+    let correction1 = 1 - power(step.beta1, step.step + 1)
+    let correction2 = 1 - power(step.beta2, step.step + 1)
+    let rate = Float(step.adamRate / correction1)
+    let root = Float(1 / correction2.squareRoot())
+    let epsilon = Float(Self.epsilon)
+    for i in 0..<weights.count {
+      let g = gradient[i] * scale
+      let m = beta1 * first[i] + (1 - beta1) * g
+      let v = beta2 * second[i] + (1 - beta2) * g * g
+      first[i] = m
+      second[i] = v
+      weights[i] = weights[i] * kept - rate * m / (v.squareRoot() * root + epsilon)
+    }
+  }
+
+  /// x to the power of n, for n >= 0, by repeated squaring.
+  private static func power(_ x: Double, _ n: Int) -> Double {
+    var (result, base, exponent) = (1.0, x, n)
+    while exponent > 0 {
+      if exponent & 1 == 1 { result *= base }
+      base *= base
+      exponent >>= 1
+    }
+    return result
+  }
+}

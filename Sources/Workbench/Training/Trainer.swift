@@ -1,0 +1,445 @@
+import Safetensors
+import Text
+import Transformer
+
+/// Trains a model on a text.
+///
+///     corpus -> split -> batches -> forward, backward -> optimizer -> weights, with an evaluation now and then -> model folder
+///
+/// The folder's weights are the best that an evaluation has found; its trainer/ part has the latest, and everything else that going on
+/// exactly needs. Which numbers come out depends on the text, the settings and the library that multiplies matrices, not on the number of
+/// threads or on where the run was interrupted.
+public final class Trainer {
+  /// What to train on, and where to put it.
+  public struct Job: Sendable {
+    public var corpus: Corpus
+    public var settings: TrainingSettings
+    /// Workers. The results do not depend on it.
+    public var threads: Int
+    /// The model folder; nil to keep the model in memory.
+    public var folder: String?
+    /// The command that the model card records.
+    public var command: String
+    /// The model to start from, with the corpus read by its vocabulary, and the characters that this gained.
+    public var base: (model: LanguageModel, added: [String])?
+
+    public init(
+      corpus: Corpus, settings: TrainingSettings, threads: Int = 2, folder: String? = nil,
+      command: String = "", base: (model: LanguageModel, added: [String])? = nil
+    ) {
+      self.corpus = corpus
+      self.settings = settings
+      self.threads = threads
+      self.folder = folder
+      self.command = command
+      self.base = base
+    }
+  }
+
+  public let job: Job
+  private var settings: TrainingSettings { job.settings }
+  private let split: Split
+  private let corpusDigest: String
+  private let lock: FolderLock?
+
+  private let model: Model<Float>
+  private var weights: Parameters<Float> { model.parameters }
+  private let optimizer: Optimizer
+  private let batchStep: BatchStep
+  private let evaluator: Evaluator?
+  private var batches: Batches
+  /// The weights of the best evaluation so far.
+  private let best: Parameters<Float>
+
+  // What a training state holds besides the tensors.
+  private var step = 0
+  private var seconds = 0.0
+  private var bestLoss: Double?
+  private var bestStep: Int?
+  private var history: [TrainingEvent.HistoryPoint] = []
+  private var lossSinceHistory: (sum: Double, steps: Int) = (0, 0)
+
+  private var firstStep = 0
+  private var stepSeconds = 0.0
+  private var skippedInARow = 0
+
+  /// A run from the start.
+  ///
+  /// - Throws: `TrainingError` when the text is too short, `ConfigurationError` for an impossible shape, and what locking the folder throws. Nothing is
+  ///   written before the first save.
+  public convenience init(_ job: Job) throws {
+    try self.init(job, resuming: nil)
+    if let (base, _) = job.base {
+      initialize(from: base.model.parameters)
+    } else {
+      weights.initialize(seed: settings.seed)
+    }
+    best.elements.copy(weights.elements)
+  }
+
+  private init(_ job: Job, resuming saved: LanguageModel?) throws {
+    self.job = job
+    let corpus = job.corpus
+    split = Split(corpus, validation: job.settings.validation)
+    guard split.training.count >= 2 else {
+      throw TrainingError.tooShort(characters: corpus.tokens.count)
+    }
+    let settings = job.settings
+    let configuration = try Self.configuration(job, saved: saved)
+    corpusDigest = Self.digest(corpus)
+    lock = try job.folder.map { try ModelFolder.lock($0) }
+
+    let weights = Parameters<Float>(configuration)
+    model = Model(weights)
+    best = Parameters(configuration)
+    optimizer = Optimizer(configuration, kind: settings.optimizer)
+    batchStep = BatchStep(configuration, batch: settings.batch, context: settings.context)
+    batches = Batches(
+      split.training, context: settings.context, batch: settings.batch, seed: settings.seed)
+    evaluator =
+      split.validation.isEmpty
+      ? nil : Evaluator(configuration, context: settings.context, threads: job.threads)
+  }
+
+  private static func configuration(_ job: Job, saved: LanguageModel?) throws -> Configuration {
+    if let saved { return saved.configuration }
+    var configuration: Configuration
+    if let base = job.base?.model {
+      configuration = base.configuration
+      configuration.vocabularySize = job.corpus.vocabulary.count
+    } else {
+      let s = job.settings
+      configuration = try Configuration(
+        vocabularySize: job.corpus.vocabulary.count, layers: s.layers, width: s.width,
+        headWidth: s.headWidth, feedForward: s.feedForward, context: s.context, isTied: s.isTied)
+    }
+    return configuration
+  }
+
+  /// Copies the weights of a model whose vocabulary may be smaller; new characters start as in a new model.
+  private func initialize(from base: Parameters<Float>) {
+    weights.initialize(seed: settings.seed)
+    for (entry, old) in zip(weights.entries, base.entries) {
+      weights.row(entry)[0..<old.count].copy(base.row(old))
+    }
+  }
+
+  private static func digest(_ corpus: Corpus) -> String {
+    var digest = SHA256()
+    corpus.tokens.withUnsafeBytes { digest.update($0) }
+    for character in corpus.vocabulary.characters { digest.update(Array(character.utf8) + [0]) }
+    return digest.finish()
+  }
+}
+
+// MARK: - The run
+
+extension Trainer {
+  /// Trains until the run is over or is to stop.
+  ///
+  /// - Parameters:
+  ///   - shouldStop: asked before each step; the run then saves and returns.
+  ///   - onEvent: told what happens.
+  /// - Returns: the last event. The folder then holds the model.
+  /// - Throws: what saving at the end throws, or `TrainingStopped` when the loss stays beyond numbers.
+  @discardableResult
+  public func run(
+    shouldStop: () -> Bool = { false }, onEvent: (TrainingEvent) throws -> Void = { _ in }
+  ) throws -> TrainingEvent.End {
+    firstStep = step
+    stepSeconds = 0
+    var clock = Stopwatch(elapsed: seconds)
+    try onEvent(.start(startEvent))
+    var reason = TrainingEvent.Reason.done
+    while progress(clock) < 1 {
+      if shouldStop() {
+        reason = .interrupted
+        break
+      }
+      try trainOneStep(clock, onEvent)
+      seconds = clock.elapsed
+      let isLast = progress(clock) >= 1
+      if isDue(settings.evaluateEvery) || isLast {
+        try evaluate(&clock, onEvent)
+        if let target = settings.targetLoss, let bestLoss, bestLoss <= target {
+          reason = .targetReached
+          break
+        }
+      }
+      if isDue(settings.sampleEvery) { try sample(onEvent) }
+      if isDue(settings.saveEvery), !isLast { try saveOrReport(onEvent) }
+    }
+    seconds = clock.elapsed
+    if bestLoss == nil { best.elements.copy(weights.elements) }
+    try save()
+    if let folder = job.folder { try onEvent(.saved(step: step, path: folder)) }
+    let end = TrainingEvent.End(
+      step: step, validationLoss: bestLoss, bestStep: bestStep, seconds: seconds,
+      charactersPerSecond: speed, reason: reason, path: job.folder, history: history)
+    try onEvent(.end(end))
+    return end
+  }
+
+  /// The model as it would be used: the best that an evaluation has found, or the latest without one.
+  public var languageModel: LanguageModel {
+    LanguageModel(
+      model: Model((bestLoss == nil ? weights : best).copy()),
+      vocabulary: job.corpus.vocabulary, name: job.folder ?? "model")
+  }
+
+  /// How much of the run is done, in steps or in time.
+  private func progress(_ clock: Stopwatch) -> Double {
+    switch settings.duration {
+    case .steps(let steps): Double(step) / Double(steps)
+    case .minutes(let minutes): clock.elapsed / (60 * minutes)
+    }
+  }
+
+  private func isDue(_ interval: Int) -> Bool { interval > 0 && step % interval == 0 }
+
+  /// Characters a second over the steps of this run.
+  private var speed: Double {
+    Double((step - firstStep) * settings.batch * settings.context) / max(stepSeconds, 1e-9)
+  }
+
+  private func trainOneStep(
+    _ clock: Stopwatch, _ onEvent: (TrainingEvent) throws -> Void
+  ) throws {
+    let before = clock.elapsed
+    let progress = progress(clock)
+    for shard in batchStep.shards {
+      for (slot, sequence) in shard.sequences.enumerated() {
+        batches.write(step: step, sequence: sequence, into: shard.activations, slot: slot)
+      }
+    }
+    let dropout =
+      settings.dropout > 0
+      ? Dropout(rate: settings.dropout, seed: settings.seed, step: step) : nil
+    let outcome = batchStep.run(
+      model, objective: settings.objective, dropout: dropout, threads: job.threads)
+
+    guard outcome.objective.isFinite, outcome.gradientNorm.isFinite else {
+      step += 1
+      stepSeconds += clock.elapsed - before
+      skippedInARow += 1
+      try onEvent(.skipped(step: step, loss: outcome.loss))
+      if skippedInARow >= 10 { throw TrainingStopped.lossNotFinite(step: step) }
+      return
+    }
+    skippedInARow = 0
+    let factor = settings.schedule.factor(step: step, progress: progress)
+    let isTooLong = settings.clip > 0 && outcome.gradientNorm > settings.clip
+    optimizer.update(
+      weights, gradient: batchStep.gradient,
+      OptimizerStep(
+        adamRate: settings.adamLearningRate * factor, muonRate: settings.learningRate * factor,
+        beta1: settings.beta1, beta2: settings.beta2, weightDecay: settings.weightDecay,
+        gradientScale: isTooLong ? settings.clip / outcome.gradientNorm : 1, step: step),
+      threads: job.threads)
+    step += 1
+    lossSinceHistory = (lossSinceHistory.sum + outcome.loss, lossSinceHistory.steps + 1)
+    stepSeconds += clock.elapsed - before
+    try onEvent(
+      .step(
+        TrainingEvent.Step(
+          step: step, loss: outcome.loss, objective: outcome.objective,
+          learningRate: settings.learningRate * factor, gradientNorm: outcome.gradientNorm,
+          charactersPerSecond: speed, seconds: clock.elapsed, progress: self.progress(clock))))
+  }
+
+  private func evaluate(
+    _ clock: inout Stopwatch, _ onEvent: (TrainingEvent) throws -> Void
+  ) throws {
+    let trainingLoss = lossSinceHistory.sum / Double(max(lossSinceHistory.steps, 1))
+    lossSinceHistory = (0, 0)
+    guard let evaluator else {
+      history.append(.init(step: step, loss: trainingLoss, validationLoss: nil))
+      return
+    }
+    let evaluation = evaluator.evaluate(model, tokens: split.validation)
+    // A comparison with NaN is false: a loss beyond numbers is never the best.
+    let isBest = evaluation.loss < bestLoss ?? .infinity
+    if isBest {
+      bestLoss = evaluation.loss
+      bestStep = step
+      best.elements.copy(weights.elements)
+    }
+    history.append(
+      .init(step: step, loss: trainingLoss, validationLoss: evaluation.loss))
+    try onEvent(
+      .evaluation(
+        step: step, loss: evaluation.loss, accuracy: evaluation.accuracy, isBest: isBest,
+        seconds: clock.elapsed))
+  }
+
+  /// Some text of the model as it is now, the step being its seed.
+  private func sample(_ onEvent: (TrainingEvent) throws -> Void) throws {
+    let current = LanguageModel(model: model, vocabulary: job.corpus.vocabulary, name: "model")
+    let sampling = Sampling()
+    let generator = try Generator(
+      current, prompt: "", sampling: sampling, seed: UInt64(step), length: 200)
+    let text = generator.map(\.text).joined()
+    try onEvent(
+      .sample(step: step, text: text, temperature: sampling.temperature, seed: UInt64(step)))
+  }
+
+  private var startEvent: TrainingEvent.Start {
+    let corpus = job.corpus
+    var warnings = corpus.warnings
+    if split.isTooShortToValidate {
+      warnings.append("the text is too short to keep a part of it for validation: all of it trains")
+    }
+    let wanted = model.configuration.context
+    if settings.context < wanted {
+      warnings.append(
+        "trained in windows of \(settings.context) characters, the model sees \(wanted)")
+    }
+    let epochs: Double? =
+      if case .steps(let steps) = settings.duration { batches.epochs(after: steps) } else { nil }
+    return TrainingEvent.Start(
+      files: corpus.documents.map(\.name), characters: corpus.tokens.count,
+      distinct: corpus.counts.count { $0 > 0 }, trainingCharacters: split.training.count,
+      validationCharacters: split.validation.count, rarest: corpus.rarest, warnings: warnings,
+      configuration: model.configuration, settings: settings, threads: job.threads,
+      epochs: epochs, firstStep: step, base: job.base?.model.name,
+      addedCharacters: job.base?.added ?? [])
+  }
+}
+
+/// Why a run gave up.
+public enum TrainingStopped: Error, Equatable, CustomStringConvertible {
+  case lossNotFinite(step: Int)
+
+  public var description: String {
+    switch self {
+    case .lossNotFinite(let step):
+      "training stopped at step \(step): the loss has not been a finite number for 10 steps; "
+        + "the last saved model is untouched; use a smaller --learning-rate"
+    }
+  }
+}
+
+/// Seconds, with those of earlier runs counted in.
+private struct Stopwatch {
+  private let clock = ContinuousClock()
+  private let start: ContinuousClock.Instant
+  private let before: Double
+
+  init(elapsed: Double) {
+    start = clock.now
+    before = elapsed
+  }
+
+  var elapsed: Double {
+    let (seconds, attoseconds) = (clock.now - start).components
+    return before + Double(seconds) + Double(attoseconds) * 1e-18
+  }
+}
+
+// MARK: - Saving and resuming
+
+extension Trainer {
+  /// The names of the tensors of a training state.
+  private var stateTensors: [(name: String, values: Parameters<Float>)] {
+    [("weights", weights), ("first", optimizer.first), ("second", optimizer.second)]
+  }
+
+  private func saveOrReport(_ onEvent: (TrainingEvent) throws -> Void) throws {
+    guard let folder = job.folder else { return }
+    do {
+      try save()
+    } catch let error {
+      try onEvent(.saveFailed(step: step, path: folder, reason: "\(error)"))
+      return
+    }
+    try onEvent(.saved(step: step, path: folder))
+  }
+
+  private func save() throws {
+    guard let lock else { return }
+    let corpus = job.corpus
+    let provenance = ModelFolder.Provenance(
+      corpus: corpus.documents.map { $0.name.split(separator: "/").last.map(String.init) ?? "" },
+      characters: corpus.tokens.count, steps: bestStep ?? step,
+      charactersSeen: (bestStep ?? step) * settings.batch * settings.context,
+      validationLoss: bestLoss, command: job.command)
+    let card = ModelCard(
+      name: lock.path.split(separator: "/").last.map(String.init) ?? "model",
+      configuration: model.configuration, precision: settings.precision, provenance: provenance,
+      corpusCharacters: corpus.documents.map(\.range.count),
+      validationFraction: split.validation.isEmpty ? 0 : settings.validation,
+      settings: settings.described)
+    try ModelFolder.save(
+      ModelFolder.Contents(
+        parameters: bestLoss == nil ? weights : best, vocabulary: corpus.vocabulary,
+        precision: settings.precision, card: card.markdown, provenance: provenance,
+        trainer: ModelFolder.TrainerFiles(state: state, tensors: stateTensors)),
+      holding: lock)
+  }
+
+  private var state: JSONValue {
+    [
+      "format": 1, "step": JSONValue(step), "seconds": JSONValue(seconds),
+      "best_loss": .numberOrNull(bestLoss), "best_step": bestStep.map { JSONValue($0) } ?? .null,
+      "loss_sum": JSONValue(lossSinceHistory.sum), "loss_steps": JSONValue(lossSinceHistory.steps),
+      "history": .array(
+        history.map {
+          [JSONValue($0.step), .numberOrNull($0.loss), .numberOrNull($0.validationLoss)]
+        }),
+      "corpus_sha256": JSONValue(corpusDigest), "command": JSONValue(job.command),
+      "settings": settings.json,
+    ]
+  }
+
+  /// A run that goes on where the one in `folder` stopped, exactly as if it had not.
+  ///
+  /// - Parameters:
+  ///   - paths: the files that it was started with.
+  ///   - change: changes the saved settings: how long to train, how often to evaluate.
+  /// - Throws: `TrainingError` when there is nothing to resume, or not with this text; what reading the folder throws.
+  public convenience init(
+    resuming folder: String, paths: [String], threads: Int,
+    change: (inout TrainingSettings) throws -> Void = { _ in }
+  ) throws {
+    guard ModelFolder.holdsModel(folder) else {
+      throw TrainingError.nothingToResume(path: folder)
+    }
+    let saved = try ModelFolder.load(folder)
+    let files = try ModelFolder.loadTrainer(folder, configuration: saved.configuration)
+    func corrupt(_ reason: String) -> TrainingError { .corruptState(path: folder, reason: reason) }
+    guard let json = files.state["settings"], var settings = TrainingSettings(json: json) else {
+      throw corrupt("its settings are incomplete")
+    }
+    try change(&settings)
+    let (corpus, _) = try Corpus.read(paths, vocabulary: saved.vocabulary, extending: false)
+    let job = Job(
+      corpus: corpus, settings: settings, threads: threads, folder: folder,
+      command: files.state["command"]?.stringValue ?? "")
+    try self.init(job, resuming: saved)
+    guard files.state["corpus_sha256"]?.stringValue == corpusDigest else {
+      throw TrainingError.corpusChanged(path: folder)
+    }
+    guard let step = files.state["step"]?.intValue, step >= 0,
+      let seconds = files.state["seconds"]?.doubleValue, seconds >= 0
+    else { throw corrupt("it does not say how far it is") }
+    self.step = step
+    self.seconds = seconds
+    bestLoss = files.state["best_loss"]?.doubleValue
+    bestStep = files.state["best_step"]?.intValue
+    lossSinceHistory = (
+      files.state["loss_sum"]?.doubleValue ?? 0, files.state["loss_steps"]?.intValue ?? 0
+    )
+    history = (files.state["history"]?.arrayValue ?? []).compactMap { point in
+      guard let step = point[0]?.intValue else { return nil }
+      return .init(
+        step: step, loss: point[1]?.doubleValue ?? .nan, validationLoss: point[2]?.doubleValue)
+    }
+    best.elements.copy(saved.model.parameters.elements)
+    for (name, values) in stateTensors {
+      guard let tensor = files.tensors.first(where: { $0.name == name }) else {
+        throw corrupt("the tensors \"\(name)\" are missing")
+      }
+      values.elements.copy(tensor.values.elements)
+    }
+  }
+}

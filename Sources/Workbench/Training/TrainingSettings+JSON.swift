@@ -1,0 +1,101 @@
+import Safetensors
+import Transformer
+
+extension TrainingSettings {
+  /// One setting as it stands in a training state: the one list that writing and reading go through.
+  private enum Field {
+    case whole(String, WritableKeyPath<TrainingSettings, Int>)
+    case number(String, WritableKeyPath<TrainingSettings, Double>)
+    case flag(String, WritableKeyPath<TrainingSettings, Bool>)
+    case seed(String, WritableKeyPath<TrainingSettings, UInt64>)
+    case word(
+      String, get: (TrainingSettings) -> String, set: (inout TrainingSettings, String) -> Bool)
+  }
+
+  private static func word<Choice: RawRepresentable>(
+    _ name: String, _ path: WritableKeyPath<TrainingSettings, Choice>
+  ) -> Field where Choice.RawValue == String {
+    .word(
+      name, get: { $0[keyPath: path].rawValue },
+      set: { settings, text in
+        guard let choice = Choice(rawValue: text) else { return false }
+        settings[keyPath: path] = choice
+        return true
+      })
+  }
+
+  private static var fields: [Field] {
+    [
+      .whole("layers", \.layers), .whole("width", \.width), .whole("head_width", \.headWidth),
+      .whole("feed_forward", \.feedForward), .whole("context", \.context),
+      .flag("tied", \.isTied), .whole("batch", \.batch),
+      word("optimizer", \.optimizer), .number("learning_rate", \.learningRate),
+      .number("adamw_learning_rate", \.adamLearningRate), .number("beta1", \.beta1),
+      .number("beta2", \.beta2), .number("weight_decay", \.weightDecay),
+      word("schedule", \.schedule.shape), .whole("warmup", \.schedule.warmup),
+      .number("clip", \.clip), .number("dropout", \.dropout),
+      .number("label_smoothing", \.objective.labelSmoothing),
+      .number("z_loss", \.objective.zLoss), .number("validation", \.validation),
+      .whole("evaluate_every", \.evaluateEvery), .whole("sample_every", \.sampleEvery),
+      .whole("save_every", \.saveEvery), .seed("seed", \.seed), word("precision", \.precision),
+    ]
+  }
+
+  /// The settings as a JSON object.
+  public var json: JSONValue {
+    var members: [JSONObject.Member] = Self.fields.map { field in
+      switch field {
+      case .whole(let name, let path): (name, JSONValue(self[keyPath: path]))
+      case .number(let name, let path): (name, JSONValue(self[keyPath: path]))
+      case .flag(let name, let path): (name, JSONValue(self[keyPath: path]))
+      case .seed(let name, let path): (name, JSONValue("\(self[keyPath: path])"))
+      case .word(let name, let get, _): (name, JSONValue(get(self)))
+      }
+    }
+    switch duration {
+    case .steps(let steps): members.append(("steps", JSONValue(steps)))
+    case .minutes(let minutes): members.append(("minutes", JSONValue(minutes)))
+    }
+    if let targetLoss { members.append(("target_loss", JSONValue(targetLoss))) }
+    return .object(JSONObject(members))
+  }
+
+  /// The settings for a person to read: names as the command has them, and values.
+  public var described: [(name: String, value: String)] {
+    (json.objectValue ?? JSONObject()).compactMap { name, value in
+      let text = value.stringValue ?? (try? JSON.text(value)) ?? ""
+      return (name.split(separator: "_").joined(separator: " "), text)
+    }
+  }
+
+  /// The settings that `json` wrote; nil unless all are there, each of its type.
+  init?(json: JSONValue) {
+    self.init()
+    for field in Self.fields {
+      switch field {
+      case .whole(let name, let path):
+        guard let value = json[name]?.intValue, value >= 0 else { return nil }
+        self[keyPath: path] = value
+      case .number(let name, let path):
+        guard let value = json[name]?.doubleValue, value.isFinite else { return nil }
+        self[keyPath: path] = value
+      case .flag(let name, let path):
+        guard let value = json[name]?.boolValue else { return nil }
+        self[keyPath: path] = value
+      case .seed(let name, let path):
+        guard let value = json[name]?.stringValue.flatMap({ UInt64($0) }) else { return nil }
+        self[keyPath: path] = value
+      case .word(let name, _, let set):
+        guard let value = json[name]?.stringValue, set(&self, value) else { return nil }
+      }
+    }
+    if let steps = json["steps"]?.intValue {
+      duration = .steps(steps)
+    } else if let minutes = json["minutes"]?.doubleValue {
+      duration = .minutes(minutes)
+    } else {
+      return nil
+    }
+    targetLoss = json["target_loss"]?.doubleValue
+  }
+}

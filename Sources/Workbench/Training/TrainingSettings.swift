@@ -1,0 +1,276 @@
+import Transformer
+
+/// Everything that decides how a training run goes, but for the text: with the same settings and text, a run ends with the same weights.
+public struct TrainingSettings: Sendable, Equatable {
+  // The shape of the model.
+  public var layers = 4
+  public var width = 128
+  public var headWidth = 128
+  public var feedForward = 352
+  public var context = 64
+  public var isTied = false
+
+  /// Sequences in a step.
+  public var batch = 12
+  /// When the run is over.
+  public var duration = Duration.steps(1000)
+  /// The run is over, too, when an evaluation finds a loss of at most this.
+  public var targetLoss: Double?
+
+  public var optimizer = OptimizerKind.muon
+  /// The peak rate of AdamW, or of Muon when that is the optimizer.
+  public var learningRate = 0.02
+  /// The peak rate of AdamW for what Muon leaves to it.
+  public var adamLearningRate = 0.003
+  public var beta1 = 0.9
+  public var beta2 = 0.95
+  public var weightDecay = 0.1
+  public var schedule = Schedule()
+  /// The largest length of a gradient; longer ones are shortened to it. 0 for none.
+  public var clip = 1.0
+  /// The share of each residual branch that is dropped.
+  public var dropout = 0.0
+  public var objective = Objective()
+
+  /// The share of the text, at its end, that is kept for validation.
+  public var validation = 0.1
+  /// Steps between evaluations, samples and saves. 0 for never.
+  public var evaluateEvery = 100
+  public var sampleEvery = 0
+  public var saveEvery = 100
+
+  public var seed: UInt64 = 1
+  /// How the weights are written.
+  public var precision = ModelFolder.Precision.float32
+
+  /// How long to train.
+  public enum Duration: Sendable, Equatable {
+    /// Steps in all.
+    case steps(Int)
+    /// Minutes in all, evaluations included.
+    case minutes(Double)
+  }
+
+  public init() {}
+}
+
+/// What a person asked for; what is nil is chosen.
+public struct TrainingOptions: Sendable {
+  public var preset: Preset?
+  public var layers, width, headWidth, feedForward, context, batch, steps: Int?
+  public var minutes, targetLoss: Double?
+  public var isTied: Bool?
+  public var optimizer: OptimizerKind?
+  public var learningRate, adamLearningRate, beta1, beta2, weightDecay: Double?
+  public var warmup: Int?
+  public var schedule: Schedule.Shape?
+  public var clip, dropout, labelSmoothing, zLoss, validation: Double?
+  public var evaluateEvery, sampleEvery, saveEvery: Int?
+  public var seed: UInt64?
+  public var precision: ModelFolder.Precision?
+
+  public init() {}
+}
+
+/// A shape and a length of training for the time a person has.
+public enum Preset: String, Sendable, Equatable, CaseIterable {
+  /// About a minute on two cores.
+  case tiny
+  /// About ten minutes.
+  case small
+  /// About an hour.
+  case base
+
+  var settings: TrainingSettings {
+    var s = TrainingSettings()
+    switch self {
+    case .tiny:
+      (s.layers, s.width, s.headWidth, s.context, s.batch) = (4, 128, 128, 64, 16)
+      s.duration = .steps(900)
+    case .small:
+      (s.layers, s.width, s.headWidth, s.context, s.batch) = (5, 192, 128, 128, 16)
+      s.duration = .steps(2200)
+    case .base:
+      (s.layers, s.width, s.headWidth, s.context, s.batch) = (6, 256, 128, 256, 16)
+      s.duration = .steps(2500)
+    }
+    s.feedForward = TrainingSettings.feedForward(width: s.width)
+    s.schedule.warmup = 20
+    return s
+  }
+}
+
+extension TrainingSettings {
+  /// 8/3 of the width, rounded up to a multiple of 32: with its three matrices, as many weights as a plain feed-forward of four
+  /// times the width.
+  static func feedForward(width: Int) -> Int { (width * 8 / 3 + 31) / 32 * 32 }
+
+  /// The settings for a text: a preset's, changed by what a person asked for, with regularization that follows the number of epochs.
+  ///
+  /// - Parameter trainingCharacters: characters to train on. A context that they do not fill is shortened.
+  /// - Throws: `TrainingError.option` for a value that makes no sense.
+  public init(_ options: TrainingOptions, trainingCharacters: Int) throws {
+    try Self.check(options)
+    self = (options.preset ?? .small).settings
+    if options.preset == nil, options.hasShape { self = TrainingSettings() }
+
+    layers = options.layers ?? layers
+    width = options.width ?? width
+    headWidth = options.headWidth ?? headWidth
+    if options.width != nil { feedForward = Self.feedForward(width: width) }
+    feedForward = options.feedForward ?? feedForward
+    context = options.context ?? context
+    batch = options.batch ?? batch
+    isTied = options.isTied ?? isTied
+    targetLoss = options.targetLoss
+    if let minutes = options.minutes { duration = .minutes(minutes) }
+    if let steps = options.steps { duration = .steps(steps) }
+
+    optimizer = options.optimizer ?? optimizer
+    if optimizer == .adamw { (learningRate, adamLearningRate) = (0.003, 0.003) }
+    if let rate = options.learningRate {
+      // The ratio between Muon's rate and AdamW's stays as it is.
+      adamLearningRate *= rate / learningRate
+      learningRate = rate
+    }
+    adamLearningRate =
+      options.adamLearningRate ?? (optimizer == .adamw ? learningRate : adamLearningRate)
+    beta1 = options.beta1 ?? beta1
+    beta2 = options.beta2 ?? beta2
+    schedule.shape = options.schedule ?? schedule.shape
+    schedule.warmup = options.warmup ?? schedule.warmup
+    clip = options.clip ?? clip
+    objective.labelSmoothing = options.labelSmoothing ?? 0
+    objective.zLoss = options.zLoss ?? 0
+    validation = options.validation ?? validation
+    seed = options.seed ?? seed
+    precision = options.precision ?? precision
+
+    context = min(context, max(1, trainingCharacters - 1))
+    let epochs = expectedEpochs(trainingCharacters: trainingCharacters)
+    dropout = options.dropout ?? Self.dropout(epochs: epochs)
+    weightDecay = options.weightDecay ?? Self.weightDecay(epochs: epochs)
+
+    let interval = Self.interval(duration)
+    evaluateEvery = options.evaluateEvery ?? interval
+    sampleEvery = options.sampleEvery ?? 0
+    saveEvery = options.saveEvery ?? interval
+  }
+
+  /// How often the training text will be read.
+  func expectedEpochs(trainingCharacters: Int) -> Double {
+    let characters: Double
+    switch duration {
+    case .steps(let steps): characters = Double(steps) * Double(batch) * Double(context)
+    case .minutes(let minutes):
+      // What two cores do, near enough for choosing a regularization: 60 billion operations a second.
+      let parameters = Double(layers * (4 * headWidth + 3 * feedForward) * width)
+      characters = minutes * 60 * 60e9 / (6 * max(parameters, 1e5))
+    }
+    return characters / Double(max(1, trainingCharacters))
+  }
+
+  /// Dropout pays once the text has been read several times.
+  static func dropout(epochs: Double) -> Double {
+    epochs <= 3 ? 0 : epochs <= 6 ? 0.05 : epochs <= 15 ? 0.1 : 0.2
+  }
+
+  static func weightDecay(epochs: Double) -> Double {
+    epochs <= 4 ? 0.1 : epochs <= 15 ? 0.2 : 0.5
+  }
+
+  private static func interval(_ duration: Duration) -> Int {
+    switch duration {
+    case .steps(let steps): max(1, (steps + 9) / 10)
+    case .minutes: 100
+    }
+  }
+
+  private static func check(_ options: TrainingOptions) throws {
+    func check(_ name: String, _ value: Int?, _ range: ClosedRange<Int>) throws {
+      guard let value, !range.contains(value) else { return }
+      throw TrainingError.option(
+        name: name, value: "\(value)",
+        allowed: "a whole number from \(range.lowerBound) to \(range.upperBound)")
+    }
+    func check(_ name: String, _ value: Double?, _ range: ClosedRange<Double>) throws {
+      // A comparison with NaN is false.
+      guard let value, !range.contains(value) else { return }
+      throw TrainingError.option(
+        name: name, value: "\(value)",
+        allowed: "a number from \(range.lowerBound) to \(range.upperBound)")
+    }
+    try check("layers", options.layers, 1...256)
+    try check("width", options.width, 1...16_384)
+    try check("head-width", options.headWidth, 2...16_384)
+    try check("feed-forward", options.feedForward, 1...65_536)
+    try check("context", options.context, 1...65_536)
+    try check("batch", options.batch, 1...65_536)
+    try check("steps", options.steps, 1...1_000_000_000)
+    try check("minutes", options.minutes, 0.001...1_000_000)
+    try check("target-loss", options.targetLoss, 0.0001...100)
+    try check("learning-rate", options.learningRate, 1e-9...1000)
+    try check("adamw-learning-rate", options.adamLearningRate, 1e-9...1000)
+    try check("beta1", options.beta1, 0...0.999_999)
+    try check("beta2", options.beta2, 0...0.999_999_99)
+    try check("weight-decay", options.weightDecay, 0...100)
+    try check("warmup", options.warmup, 0...1_000_000_000)
+    try check("clip", options.clip, 0...1e9)
+    try check("dropout", options.dropout, 0...0.95)
+    try check("label-smoothing", options.labelSmoothing, 0...0.95)
+    try check("z-loss", options.zLoss, 0...10)
+    try check("validation", options.validation, 0...0.9)
+    try check("eval-every", options.evaluateEvery, 0...1_000_000_000)
+    try check("sample-every", options.sampleEvery, 0...1_000_000_000)
+    try check("save-every", options.saveEvery, 0...1_000_000_000)
+    if let head = options.headWidth, head % 2 != 0 {
+      throw TrainingError.option(name: "head-width", value: "\(head)", allowed: "an even number")
+    }
+    if options.steps != nil, options.minutes != nil {
+      throw TrainingError.option(
+        name: "minutes", value: "\(options.minutes ?? 0)",
+        allowed: "only one of steps and minutes")
+    }
+  }
+}
+
+extension TrainingOptions {
+  /// Whether a person chose a shape of their own, so that the smallest sensible defaults fill in the rest.
+  fileprivate var hasShape: Bool {
+    layers != nil || width != nil || context != nil || batch != nil
+  }
+}
+
+/// Why a training run cannot start or go on.
+public enum TrainingError: Error, Equatable, CustomStringConvertible {
+  /// A setting outside what makes sense; the name is that of the command's option.
+  case option(name: String, value: String, allowed: String)
+  case tooShort(characters: Int)
+  case holdsModel(path: String)
+  case nothingToResume(path: String)
+  case corruptState(path: String, reason: String)
+  case corpusChanged(path: String)
+  case shapeGiven(option: String)
+
+  public var description: String {
+    switch self {
+    case .option(let name, let value, let allowed):
+      "--\(name) is \(value); it must be \(allowed)"
+    case .tooShort(let characters):
+      "a text of \(characters) characters is too short to train on; at least 2 are needed"
+    case .holdsModel(let path):
+      "\(path) already holds a model; use --resume to go on training it, --force to replace it, "
+        + "or another --out"
+    case .nothingToResume(let path):
+      "\(path) holds no training to resume; leave out --resume to start, or use --from to "
+        + "fine-tune a model"
+    case .corruptState(let path, let reason):
+      "the training state in \(path) cannot be used: \(reason); start again with --force"
+    case .corpusChanged(let path):
+      "the text is not the one that the training in \(path) started with; give the same files, or "
+        + "fine-tune with --from \(path) and another --out"
+    case .shapeGiven(let option):
+      "--\(option) cannot be changed for a model that exists; leave it out"
+    }
+  }
+}
