@@ -6,16 +6,18 @@ import Transformer
 public enum Scoring {
   /// Scores a text.
   ///
-  /// **Texts longer than the model's context** are read in windows of one context that start half a context apart, so every character past the
-  /// first window has at least half a context before it. The last window is moved back to end with the text. (A loss over a whole corpus, as training reports
-  /// it, takes windows that do not overlap and so is a little higher.)
+  /// **Texts longer than the model's context** are read in windows of one context that start half a
+  /// context apart, so every character past the first window has at least half a context before it.
+  /// The last window is moved back to end with the text. (A loss over a whole corpus, as training
+  /// reports it, takes windows that do not overlap and so is a little higher.)
   ///
   /// - Parameters:
   ///   - temperature: T in softmax(logits / T), above 0.
   ///   - threads: changes the time only.
   ///   - source: what to call the text in an error.
-  /// - Throws: `TextError.unknownCharacter` for a character that is not in the vocabulary, `TextError.tooFewCharacters` for fewer than
-  ///   two, `SamplingError` for a temperature out of range or a model whose logits are not finite.
+  /// - Throws: `TextError.unknownCharacter` for a character that is not in the vocabulary,
+  ///   `TextError.tooFewCharacters` for fewer than two, `SamplingError` for a temperature out of
+  ///   range or a model whose logits are not finite.
   public static func score(
     _ text: String, model: LanguageModel, temperature: Double = 1, threads: Int = 1,
     source: String = "text"
@@ -24,7 +26,7 @@ public enum Scoring {
       throw SamplingError.outOfRange(
         option: "temperature", value: "\(temperature)", allowed: "a finite number above 0")
     }
-    try Generator.checkCount(threads, "threads")
+    try Generator.check(threads: threads)
     let tokens = try model.vocabulary.encode(text, source: source)
     guard tokens.count >= 2 else {
       throw TextError.tooFewCharacters(count: tokens.count, source: source)
@@ -46,7 +48,8 @@ public enum Scoring {
     return Score(temperature: temperature, characters: [first] + parts.joined())
   }
 
-  /// A window's inputs start at `start`; of what it predicts, the characters in `scored` are its own.
+  /// A window's inputs start at `start`; of what it predicts, the characters in `scored` are its
+  /// own.
   struct Window: Equatable {
     let start: Int
     let scored: Range<Int>
@@ -119,7 +122,8 @@ public struct Score: Sendable, Equatable {
     loss = characters.dropFirst().mean { -($0.logProbability ?? 0) } ?? 0
   }
 
-  /// {"loss", "temperature", "characters": [{"text", "token", "logprob", "entropy", "rank"}...]}, in nats.
+  /// {"loss", "temperature", "characters": [{"text", "token", "logprob", "entropy", "rank"}...]},
+  /// in nats.
   public var json: JSONValue {
     [
       "loss": .numberOrNull(loss), "temperature": JSONValue(temperature),
@@ -128,7 +132,8 @@ public struct Score: Sendable, Equatable {
   }
 }
 
-/// A character and how probable it was after those before it. The first character has none before it: nil.
+/// A character and how probable it was after those before it. The first character has none before
+/// it: nil.
 public struct ScoredCharacter: Sendable, Equatable {
   public let text: String
   public let token: Int32

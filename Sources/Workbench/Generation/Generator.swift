@@ -6,9 +6,11 @@ public struct GeneratedCharacter: Sendable, Equatable {
   /// The character: one grapheme cluster.
   public let text: String
   public let token: Int32
-  /// Its logarithmic probability, in nats, in the distribution it was drawn from: temperature, filters and penalty included.
+  /// Its logarithmic probability, in nats, in the distribution it was drawn from: temperature,
+  /// filters and penalty included.
   public let logProbability: Double
-  /// Its logarithmic probability, in nats, in the model's own distribution: T = 1, nothing left out.
+  /// Its logarithmic probability, in nats, in the model's own distribution: T = 1, nothing left
+  /// out.
   public let modelLogProbability: Double
   /// The entropy, in nats, of the distribution it was drawn from.
   public let entropy: Double
@@ -20,19 +22,21 @@ public struct GeneratedCharacter: Sendable, Equatable {
 ///       print(character.text, terminator: "")
 ///     }
 ///
-/// The same model, prompt, settings and seed give the same text. Memory grows with the text only; the time for a character does not grow
-/// (see `DecodingState` on the model's window).
+/// The same model, prompt, settings and seed give the same text. Memory grows with the text only;
+/// the time for a character does not grow (see `DecodingState` on the model's window).
 ///
-/// **Stop strings** are matched as whole characters and against generated text only. The one that ended the text is not part
-/// of it; when several end at once, the longest. Characters that may be its start are held back until the next ones decide, so nothing that
-/// has been handed out is ever taken back.
+/// **Stop strings** are matched as whole characters and against generated text only. The one that
+/// ended the text is not part of it; when several end at once, the longest. Characters that may be
+/// its start are held back until the next ones decide, so nothing that has been handed out is ever
+/// taken back.
 ///
-/// **An empty prompt** is continued as if a line feed stood before it, or the vocabulary's first character if it has no line feed. That
-/// character is part of neither `prompt` nor `text`.
+/// **An empty prompt** is continued as if a line feed stood before it, or the vocabulary's first
+/// character if it has no line feed. That character is part of neither `prompt` nor `text`.
 public final class Generator: Sequence, IteratorProtocol {
   /// What generates.
   public let model: LanguageModel
-  /// The prompt in the model's characters: what was given, normalized and with the substitutions made.
+  /// The prompt in the model's characters: what was given, normalized and with the substitutions
+  /// made.
   public let prompt: String
   /// Characters of the prompt that the vocabulary lacks, and what stands for them.
   public let substitutions: [Prompt.Substitution]
@@ -65,7 +69,8 @@ public final class Generator: Sequence, IteratorProtocol {
   private var drawn = 0
   /// Drawn, but not yet read by the model: there may be no need.
   private var unread: Int32?
-  /// Drawn characters not yet handed out, from `firstWaiting` on; the last `heldBack` of them may belong to a stop string.
+  /// Drawn characters not yet handed out, from `firstWaiting` on; the last `heldBack` of them may
+  /// belong to a stop string.
   private var waiting: [GeneratedCharacter] = []
   private var firstWaiting = 0
   private var heldBack = 0
@@ -76,8 +81,9 @@ public final class Generator: Sequence, IteratorProtocol {
   ///   - prompt: any text; the model sees as much of its end as its context holds.
   ///   - length: how many characters to draw at most; nil goes on for ever, or until a stop string.
   ///   - stop: strings that end the text.
-  /// - Throws: `TextError.unknownCharacter` for a prompt character that the vocabulary neither has nor has a look-alike of, or a
-  ///   stop string's that it does not have; `SamplingError` for a setting out of range, or a model whose logits are not finite.
+  /// - Throws: `TextError.unknownCharacter` for a prompt character that the vocabulary neither has
+  ///   nor has a look-alike of, or a stop string's that it does not have; `SamplingError` for a
+  ///   setting out of range, or a model whose logits are not finite.
   public init(
     _ model: LanguageModel, prompt: String, sampling: Sampling = Sampling(), seed: UInt64,
     length: Int? = nil, stop: [String] = []
@@ -132,8 +138,8 @@ public final class Generator: Sequence, IteratorProtocol {
 
   /// Lets a text that ended because of its length go on.
   ///
-  /// The noise goes on too: the text is the one that a larger length would have given. Only a stop string that lies across the place is
-  /// not seen, because its first part has been handed out.
+  /// The noise goes on too: the text is the one that a larger length would have given. Only a stop
+  /// string that lies across the place is not seen, because its first part has been handed out.
   public func extend(by characters: Int) {
     let (sum, overflow) = length.addingReportingOverflow(Swift.max(characters, 0))
     length = overflow ? .max : sum

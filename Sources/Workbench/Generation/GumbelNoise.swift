@@ -1,10 +1,11 @@
 import Transformer
 
-/// The noise that decides what a seed draws: independent numbers of the standard Gumbel distribution, one for each place in the text
-/// and character.
+/// The noise that decides what a seed draws: independent numbers of the standard Gumbel
+/// distribution, one for each place in the text and character.
 ///
-/// If g_i are such numbers, then argmax_i (z_i / T + g_i) is i with probability softmax(z / T)_i: the Gumbel-max rule (Gumbel 1954; Maddison, Tarlow and
-/// Minka, "A* sampling", 2014). The noise depends on nothing else, not on the temperature and not on the prompt, so that temperatures are
+/// If g_i are such numbers, then argmax_i (z_i / T + g_i) is i with probability softmax(z / T)_i:
+/// the Gumbel-max rule (Gumbel 1954; Maddison, Tarlow and Minka, "A* sampling", 2014). The noise
+/// depends on nothing else, not on the temperature and not on the prompt, so that temperatures are
 /// compared on equal terms.
 public struct GumbelNoise: Sendable {
   private let generator: CounterGenerator

@@ -1,7 +1,8 @@
-/// The logits of a row from the largest down, equal ones by token; for filters, which need only the first few.
+/// The logits of a row from the largest down, equal ones by token; for filters, which need only the
+/// first few.
 ///
-/// A binary heap over keys that compare as (logit, then lower token): filling it takes time in proportion to the vocabulary, each
-/// `next` the logarithm of that, and no call takes memory.
+/// A binary heap over keys that compare as (logit, then lower token): filling it takes time in
+/// proportion to the vocabulary, each `next` the logarithm of that, and no call takes memory.
 struct LargestFirst {
   private var keys: [UInt64] = []
 

@@ -3,7 +3,8 @@ import Transformer
 
 /// body(0) ... body(count - 1), computed on at most `threads` threads.
 ///
-/// Which thread computes what depends on their number, so a result must depend on nothing but its index.
+/// Which thread computes what depends on their number, so a result must depend on nothing but its
+/// index.
 func mapInParallel<Result: Sendable>(
   _ count: Int, threads: Int, _ body: @Sendable (Int) -> Result
 ) -> [Result] {

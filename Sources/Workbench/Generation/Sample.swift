@@ -34,10 +34,12 @@ public struct Sample: Sendable, Equatable {
   /// The mean entropy of the distributions drawn from, in nats; nil without characters.
   public var entropy: Double? { mean(\.entropy) }
 
-  /// The mean of -ln p in the distributions drawn from, in nats a character; nil without characters.
+  /// The mean of -ln p in the distributions drawn from, in nats a character; nil without
+  /// characters.
   public var loss: Double? { mean { -$0.logProbability } }
 
-  /// The mean of -ln p in the model's own distributions (T = 1, nothing left out), in nats a character; nil without characters.
+  /// The mean of -ln p in the model's own distributions (T = 1, nothing left out), in nats a
+  /// character; nil without characters.
   public var modelLoss: Double? { mean { -$0.modelLogProbability } }
 
   private func mean(_ measure: (GeneratedCharacter) -> Double) -> Double? {
@@ -53,20 +55,22 @@ extension Collection {
 }
 
 extension Generator {
-  /// Several texts from one prompt. The i-th has the seed `seed + i` (beyond the largest, from 0 on) and is, character for character, what a
-  /// `Generator` with that seed gives; the number of threads changes nothing.
+  /// Several texts from one prompt. The i-th has the seed `seed + i` (beyond the largest, from 0
+  /// on) and is, character for character, what a `Generator` with that seed gives; the number of
+  /// threads changes nothing.
   ///
   /// - Parameters:
   ///   - count: how many texts.
   ///   - shouldStop: asked before each character, on every thread.
-  /// - Throws: as `Generator.init` does; `SamplingError` if `count` or `threads` is below 1, or logits are not finite.
+  /// - Throws: as `Generator.init` does; `SamplingError` if `count` is not in 1...`mostSamples`,
+  ///   `threads` is below 1, or logits are not finite.
   public static func samples(
     _ model: LanguageModel, prompt: String, sampling: Sampling = Sampling(), seed: UInt64,
     count: Int, length: Int, stop: [String] = [], threads: Int = 1,
     shouldStop: @Sendable () -> Bool = { false }
   ) throws -> [Sample] {
-    try checkCount(count, "samples")
-    try checkCount(threads, "threads")
+    try check(samples: count)
+    try check(threads: threads)
     return try mapInParallel(count, threads: threads) { i in
       Swift.Result {
         // `Sequence` has an obsolete `Generator` of its own, which is nearer here.
@@ -80,10 +84,20 @@ extension Generator {
     }.map { try $0.get() }
   }
 
-  static func checkCount(_ count: Int, _ option: String) throws(SamplingError) {
-    guard count >= 1 else {
+  /// More texts than this at once are refused, before memory is taken for them.
+  public static let mostSamples = 100_000
+
+  static func check(samples: Int) throws(SamplingError) {
+    guard (1...mostSamples).contains(samples) else {
       throw .outOfRange(
-        option: option, value: "\(count)", allowed: "a whole number of at least 1")
+        option: "samples", value: "\(samples)", allowed: "a whole number from 1 to \(mostSamples)")
+    }
+  }
+
+  static func check(threads: Int) throws(SamplingError) {
+    guard threads >= 1 else {
+      throw .outOfRange(
+        option: "threads", value: "\(threads)", allowed: "a whole number of at least 1")
     }
   }
 }

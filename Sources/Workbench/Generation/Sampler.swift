@@ -9,10 +9,11 @@ import Transformer
 /// One character, drawn.
 public struct Draw: Sendable, Equatable {
   public let token: Int32
-  /// Its logarithmic probability, in nats, in the distribution it was drawn from: temperature, filters and penalty included. 0
-  /// at T = 0.
+  /// Its logarithmic probability, in nats, in the distribution it was drawn from: temperature,
+  /// filters and penalty included. 0 at T = 0.
   public let logProbability: Double
-  /// Its logarithmic probability, in nats, in the model's own distribution: T = 1, nothing left out.
+  /// Its logarithmic probability, in nats, in the model's own distribution: T = 1, nothing left
+  /// out.
   public let modelLogProbability: Double
   /// The entropy, in nats, of the distribution it was drawn from.
   public let entropy: Double
@@ -20,10 +21,12 @@ public struct Draw: Sendable, Equatable {
 
 /// Draws characters by the Gumbel-max rule: argmax_i ((z_i - max z) / T + g_i).
 ///
-/// This is an exact draw from softmax(z / T). See `GumbelNoise` for g, `Sampling` for what comes before.
+/// This is an exact draw from softmax(z / T). See `GumbelNoise` for g, `Sampling` for what comes
+/// before.
 ///
-/// Edge Cases: T = 0 is argmax z. Equal values are decided for the lower token. However small T is, the quotient is 0 for the
-/// largest logit and at worst -∞ for others. A logit of -∞ is never drawn. At least one character survives every filter.
+/// Edge Cases: T = 0 is argmax z. Equal values are decided for the lower token. However small T is,
+/// the quotient is 0 for the largest logit and at worst -∞ for others. A logit of -∞ is never
+/// drawn. At least one character survives every filter.
 public struct Sampler: Sendable {
   public let sampling: Sampling
   public let noise: GumbelNoise
@@ -123,10 +126,12 @@ public struct Sampler: Sendable {
     return maximum
   }
 
-  /// argmax_i ((z_i - max) / T + g_i) over `scores`, of which `weights` has the exp((z_i - max) / T).
+  /// argmax_i ((z_i - max) / T + g_i) over `scores`, of which `weights` has the exp((z_i - max) /
+  /// T).
   ///
-  /// Nearly all of the logarithms in g are left out: x - ln(-ln u) beats the best value so far only if -ln u < exp(x) exp(-best), and since
-  /// 1 - u is at most -ln u, a larger 1 - u settles it. The winner is the same.
+  /// Nearly all of the logarithms in g are left out: x - ln(-ln u) beats the best value so far only
+  /// if -ln u < exp(x) exp(-best), and since 1 - u is at most -ln u, a larger 1 - u settles it. The
+  /// winner is the same.
   private func perturbedArgmax(maximum: Double, index: Int) -> Int {
     // More than the rounding of both sides can amount to.
     let slack = 1 + 1e-9
@@ -156,9 +161,11 @@ public struct Sampler: Sendable {
 // MARK: - Filters
 
 extension Sampler {
-  /// Sets the scores of what top-k, top-p and min-p leave out to -∞. `weights` has exp(z - max z) and is used up.
+  /// Sets the scores of what top-k, top-p and min-p leave out to -∞. `weights` has exp(z - max z)
+  /// and is used up.
   ///
-  /// Each filter keeps the first few in the order of falling probability, so together they keep the fewest that one of them does.
+  /// Each filter keeps the first few in the order of falling probability, so together they keep the
+  /// fewest that one of them does.
   private mutating func filter(_ logits: Row<Float>) {
     let minP = sampling.minP
     guard sampling.topK > 0 || sampling.topP < 1 else {
@@ -195,7 +202,8 @@ extension Sampler {
     }
   }
 
-  /// The CTRL rule on the characters that are left and occur in the last `repetitionWindow` of the text.
+  /// The CTRL rule on the characters that are left and occur in the last `repetitionWindow` of the
+  /// text.
   private mutating func penalize(_ logits: Row<Float>, _ history: [Int32]) {
     let penalty = sampling.repetitionPenalty
     // From the logit itself, so that a character that occurs twice is penalized once.

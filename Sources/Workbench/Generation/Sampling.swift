@@ -1,19 +1,24 @@
 /// How the next character is drawn from a model's distribution.
 ///
-/// The filters look at the model's own distribution, at temperature 1, and each of top-k, top-p and min-p at what the
-/// one before it left, renormalized. Then the repetition penalty changes the logits of what is left, and last comes the temperature. So a
-/// filter keeps the same characters at every temperature. (This is llama.cpp's default order too.)
+/// The filters look at the model's own distribution, at temperature 1, and each of top-k, top-p and
+/// min-p at what the one before it left, renormalized. Then the repetition penalty changes the
+/// logits of what is left, and last comes the temperature. So a filter keeps the same characters at
+/// every temperature. (This is llama.cpp's default order too.)
 public struct Sampling: Sendable, Equatable {
-  /// T in softmax(logits / T). 1 is the model's own distribution, below 1 is bolder, above 1 is more even; 0 always takes the most
-  /// probable character.
+  /// T in softmax(logits / T). 1 is the model's own distribution, below 1 is bolder, above 1 is
+  /// more even; 0 always takes the most probable character.
   public var temperature: Double
-  /// Keep the K most probable characters; 0 keeps all. Of equally probable ones the lower token is kept.
+  /// Keep the K most probable characters; 0 keeps all. Of equally probable ones the lower token is
+  /// kept.
   public var topK: Int
-  /// Keep the fewest most probable characters that together have at least this probability; 1 keeps all.
+  /// Keep the fewest most probable characters that together have at least this probability; 1 keeps
+  /// all.
   public var topP: Double
-  /// Keep the characters whose probability is at least this share of the most probable one's; 0 keeps all.
+  /// Keep the characters whose probability is at least this share of the most probable one's; 0
+  /// keeps all.
   public var minP: Double
-  /// What the logits of recent characters are divided by where positive and multiplied by where negative; 1 changes nothing. Source: Keskar et al., "CTRL" (2019), section 4.1.
+  /// What the logits of recent characters are divided by where positive and multiplied by where
+  /// negative; 1 changes nothing. Source: Keskar et al., "CTRL" (2019), section 4.1.
   public var repetitionPenalty: Double
   /// How many characters count as recent, those of the prompt included; 0 switches the penalty off.
   public var repetitionWindow: Int
@@ -64,8 +69,8 @@ public struct Sampling: Sendable, Equatable {
 public enum SamplingError: Error, Equatable, CustomStringConvertible {
   /// A setting, by its name as an option, is outside of what is allowed.
   case outOfRange(option: String, value: String, allowed: String)
-  /// The model's logits for a character define no distribution: one is NaN or +∞, or all are -∞. `index` is the
-  /// character's place in the text or among the generated ones, from 0.
+  /// The model's logits for a character define no distribution: one is NaN or +∞, or all are -∞.
+  /// `index` is the character's place in the text or among the generated ones, from 0.
   case noDistribution(index: Int)
 
   public var description: String {

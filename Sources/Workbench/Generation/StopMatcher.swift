@@ -1,6 +1,8 @@
-/// Finds the end of any of some stop strings in a growing text, and how much of its end may still become one.
+/// Finds the end of any of some stop strings in a growing text, and how much of its end may still
+/// become one.
 ///
-/// Knuth, Morris and Pratt's method for each string: constant time for each new character on average, whatever the strings.
+/// Knuth, Morris and Pratt's method for each string: constant time for each new character on
+/// average, whatever the strings.
 struct StopMatcher {
   private struct Pattern {
     let tokens: [Int32]
@@ -38,7 +40,8 @@ struct StopMatcher {
   enum State: Equatable {
     /// The last `count` characters are the start of a stop string.
     case open(count: Int)
-    /// The last `count` characters are the longest stop string that ends here, and it is the one at `index`.
+    /// The last `count` characters are the longest stop string that ends here, and it is the one at
+    /// `index`.
     case complete(count: Int, index: Int)
   }
 

@@ -4,9 +4,11 @@
   import Glibc
 #endif
 
-/// softmax(z / T) of some logits in double precision, in the terms that sampling and scoring ask for.
+/// softmax(z / T) of some logits in double precision, in the terms that sampling and scoring ask
+/// for.
 ///
-/// Stable by construction: exponents are (z - max) / T, of which the largest is 0. Dividing first could overflow at a small T.
+/// Stable by construction: exponents are (z - max) / T, of which the largest is 0. Dividing first
+/// could overflow at a small T.
 struct TemperedSoftmax {
   /// The largest logit.
   let maximum: Double
