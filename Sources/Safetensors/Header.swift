@@ -4,10 +4,11 @@
 /// data section, which the tensors fill one after the other without gap or overlap. Format:
 /// <https://huggingface.co/docs/safetensors/index#format>.
 ///
-/// Stricter than the reference reader, which accepts these and we do not: repeated keys, unknown fields in an entry,
+/// Stricter than the reference reader, which accepts these and we do not: white space before the JSON, repeated keys, unknown fields in an entry,
 /// empty names and names with control or format characters, more than 8 dimensions, shapes whose
-/// non-zero dimensions overflow beside a zero, padding other than spaces, a null `__metadata__`,
-/// headers over 1 MiB (unless the caller allows more).
+/// non-zero dimensions overflow beside a zero, padding other than spaces, a null `__metadata__`, more than
+/// 1024 entries in it, headers over 1 MiB (unless the caller allows more), and checksums of ours that are
+/// incomplete.
 public struct SafetensorsHeader: Equatable, Sendable {
   /// In the order of the header.
   public let tensors: [TensorInfo]
@@ -16,6 +17,8 @@ public struct SafetensorsHeader: Equatable, Sendable {
   package let checksumDigits: Range<Int>?
 
   static let maximumDimensions = 8
+  /// Real files have a handful; a megabyte of tiny entries would take ten times its size in memory.
+  static let maximumMetadataCount = 1024
 
   /// Reads a header, without its length prefix, that is followed by `dataSize` bytes of data.
   ///
@@ -73,6 +76,10 @@ private struct HeaderParser {
       let value = try scanner.string(called: "a string")
       guard metadata.updateValue(value, forKey: ExactString(key)) == nil else {
         throw scanner.error(.duplicateKey(key), at: offset)
+      }
+      guard metadata.count <= SafetensorsHeader.maximumMetadataCount else {
+        throw scanner.error(
+          .tooManyValues(limit: SafetensorsHeader.maximumMetadataCount), at: offset)
       }
       if ExactString(key) == ExactString(Checksum.digestKey) {
         let digits = start..<(scanner.position - 1)

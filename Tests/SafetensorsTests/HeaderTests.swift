@@ -152,6 +152,15 @@ import Testing
     }
   }
 
+  @Test func tooMuchMetadata() throws {
+    func header(_ count: Int) -> String {
+      let entries = (0..<count).map { "\"\($0)\":\"\"" }
+      return "{\"__metadata__\":{" + entries.joined(separator: ",") + "}}"
+    }
+    #expect(try open(file(header: header(1024))).header.metadata.count == 1024)
+    #expect(throws: SafetensorsError.self) { try open(file(header: header(1025))) }
+  }
+
   @Test func checksumMetadata() {
     let digits = String(repeating: "a", count: 64)
     for metadata in [

@@ -9,7 +9,8 @@ public enum JSON {
     public var maximumBytes: Int
     /// Levels of arrays and objects inside one another; at most 256.
     public var maximumDepth: Int
-    /// Values of every kind, containers included; bounds the memory, about 50 bytes a value.
+    /// Values of every kind, containers included; bounds the memory: up to about 150 bytes for each
+    /// member of an object, 50 for each element of an array, and the strings.
     public var maximumValues: Int
     /// Whether white space may stand before and after the value.
     public var allowsSurroundingWhitespace: Bool
