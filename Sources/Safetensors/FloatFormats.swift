@@ -33,7 +33,8 @@ enum FloatFormats {
     }
   }
 
-  /// IEEE 754 binary16: 1 sign, 5 exponent (bias 15) and 10 fraction bits. `Float16` does not exist on every platform.
+  /// IEEE 754 binary16: 1 sign, 5 exponent (bias 15) and 10 fraction bits. `Float16` does not exist
+  /// on every platform.
   static func float(halfPrecision bits: UInt16) -> Float {
     let exponent = Int(bits >> 10 & 0x1F)
     let fraction = UInt32(bits & 0x3FF)

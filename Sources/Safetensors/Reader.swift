@@ -1,8 +1,9 @@
 /// A safetensors file opened for reading.
 ///
 /// The header is checked completely when the file is opened; the data are read when asked for, by
-/// ordinary positioned reads of 64 KiB. The file is deliberately not mapped into memory: a file that another program truncates
-/// or a failing disk then gives an error, where a mapping would kill the process.
+/// ordinary positioned reads of 64 KiB. The file is deliberately not mapped into memory: a file
+/// that another program truncates or a failing disk then gives an error, where a mapping would kill
+/// the process.
 public final class SafetensorsFile: Sendable {
   public let path: String
   public let header: SafetensorsHeader
@@ -58,10 +59,11 @@ public final class SafetensorsFile: Sendable {
 
   // MARK: - Values
 
-  /// The elements of an F32, BF16, F16 or F64 tensor (the last rounded to nearest), in row-major order.
+  /// The elements of an F32, BF16, F16 or F64 tensor (the last rounded to nearest), in row-major
+  /// order.
   ///
-  /// Throws `notFinite` for NaN, infinities and what is too large for `Float`; the buffer may then be
-  /// filled in part.
+  /// Throws `notFinite` for NaN, infinities and what is too large for `Float`; the buffer may then
+  /// be filled in part.
   public func readFloats(_ name: String, into buffer: UnsafeMutableBufferPointer<Float>) throws {
     let tensor = try require(name)
     guard buffer.count == tensor.elementCount else {
@@ -120,7 +122,8 @@ public final class SafetensorsFile: Sendable {
 
   // MARK: - Checksum
 
-  /// The SHA-256 that the file says it has, as `Checksum` describes; nil in files of other programs.
+  /// The SHA-256 that the file says it has, as `Checksum` describes; nil in files of other
+  /// programs.
   public var checksum: String? {
     header.checksumDigits == nil ? nil : header.metadata[Checksum.digestKey]
   }

@@ -88,7 +88,8 @@ package struct SHA256 {
     state = [a, b, c, d, e, f, g, h]
   }
 
-  /// One round of FIPS 180-4, section 6.2.2, where only these two of the eight words get new values.
+  /// One round of FIPS 180-4, section 6.2.2, where only these two of the eight words get new
+  /// values.
   @inline(__always)
   private static func round(
     _ a: UInt32, _ b: UInt32, _ c: UInt32, _ d: inout UInt32, _ e: UInt32, _ f: UInt32,
@@ -124,10 +125,10 @@ package struct SHA256 {
 
 /// The checksum that Temper's files carry in their metadata.
 ///
-/// `temper.sha256` is the SHA-256 of the whole file, length prefix and header included, with these 64 digits
-/// themselves taken as zeros. `temper.checksum` says so: a flipped bit in either key or in the
-/// method leaves the other behind without its partner, which is refused, so that no single damage makes the file
-/// look like one that never had a checksum.
+/// `temper.sha256` is the SHA-256 of the whole file, length prefix and header included, with these
+/// 64 digits themselves taken as zeros. `temper.checksum` says so: a flipped bit in either key or
+/// in the method leaves the other behind without its partner, which is refused, so that no single
+/// damage makes the file look like one that never had a checksum.
 package enum Checksum {
   package static let digestKey = "temper.sha256"
   package static let methodKey = "temper.checksum"

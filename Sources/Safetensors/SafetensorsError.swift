@@ -1,7 +1,7 @@
 /// Why a safetensors file is refused: which file, where in it, what is wrong.
 ///
-/// Failures of the file system are `FileError`s. Descriptions never show a file's bytes as they are:
-/// names are escaped and shortened.
+/// Failures of the file system are `FileError`s. Descriptions never show a file's bytes as they
+/// are: names are escaped and shortened.
 public enum SafetensorsError: Error, Equatable, Sendable {
   /// Fewer than the 8 bytes of the header's length.
   case tooShort(file: String, bytes: Int)
@@ -13,7 +13,8 @@ public enum SafetensorsError: Error, Equatable, Sendable {
   case padding(file: String, offset: Int)
   /// The entry of this tensor is wrong.
   case entry(file: String, tensor: String, problem: EntryProblem)
-  /// The tensors' ranges do not fill the data section one after the other: `found` begins here, the previous ends at `expected`.
+  /// The tensors' ranges do not fill the data section one after the other: `found` begins here, the
+  /// previous ends at `expected`.
   case layout(file: String, tensor: String, expected: Int, found: Int)
   /// The data section has not the number of bytes that the header describes.
   case dataSize(file: String, expected: Int, found: Int)
@@ -26,7 +27,8 @@ public enum SafetensorsError: Error, Equatable, Sendable {
   case wrongType(file: String, tensor: String, found: DType, wanted: String)
   /// The number of elements differs from what was asked for or given.
   case wrongCount(file: String, tensor: String, expected: Int, found: Int)
-  /// A value that is NaN, infinite or too large for its type; `index` counts elements in row-major order.
+  /// A value that is NaN, infinite or too large for its type; `index` counts elements in row-major
+  /// order.
   case notFinite(file: String, tensor: String, index: Int)
 
   /// What can be wrong with a tensor's entry.
@@ -54,7 +56,7 @@ extension SafetensorsError: CustomStringConvertible {
     case .tooShort(let file, let bytes):
       "\(shown(file)) is no safetensors file: it has \(bytes) bytes, and 8 are the least"
     case .headerTooLong(let file, let length, let limit):
-      "\(shown(file)): the header is said to have \(length) bytes, and \(limit) are the most possible;"
+      "\(shown(file)): the header is said to have \(length) bytes, and \(limit) are the most;"
         + " the file is damaged or not a safetensors file"
     case .header(let file, let error):
       "\(shown(file)): in the header: \(error)"
@@ -76,11 +78,14 @@ extension SafetensorsError: CustomStringConvertible {
     case .missingTensor(let file, let tensor):
       "\(shown(file)): there is no tensor \(Printable.quote(tensor))"
     case .wrongType(let file, let tensor, let found, let wanted):
-      "\(shown(file)): tensor \(Printable.quote(tensor)) is \(found.rawValue), and \(wanted) is needed"
+      "\(shown(file)): tensor \(Printable.quote(tensor)) is \(found.rawValue),"
+        + " and \(wanted) is needed"
     case .wrongCount(let file, let tensor, let expected, let found):
-      "\(shown(file)): tensor \(Printable.quote(tensor)) has \(found) elements, and \(expected) are needed"
+      "\(shown(file)): tensor \(Printable.quote(tensor)) has \(found) elements,"
+        + " and \(expected) are needed"
     case .notFinite(let file, let tensor, let index):
-      "\(shown(file)): tensor \(Printable.quote(tensor)) has a value that is not finite (element \(index))"
+      "\(shown(file)): tensor \(Printable.quote(tensor)) has a value that is not"
+        + " finite (element \(index))"
     }
   }
 

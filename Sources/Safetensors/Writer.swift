@@ -1,8 +1,9 @@
 /// Collects tensors and writes them as a safetensors file.
 ///
-/// The bytes depend on nothing but what was added: tensors in the order given, metadata sorted by key, the
-/// header padded with spaces so that the data begin at a multiple of 8. Values are converted while
-/// they are written, in pieces of 64 KiB. Every file carries a checksum (see `SafetensorsFile.verifyChecksum`).
+/// The bytes depend on nothing but what was added: tensors in the order given, metadata sorted by
+/// key, the header padded with spaces so that the data begin at a multiple of 8. Values are
+/// converted while they are written, in pieces of 64 KiB. Every file carries a checksum (see
+/// `SafetensorsFile.verifyChecksum`).
 ///
 /// What the reader would refuse is not written: values that are not finite (BF16 makes the largest
 /// floats infinite), repeated names and the like throw the reader's `SafetensorsError`.
@@ -28,7 +29,8 @@ public struct SafetensorsWriter {
 
   // MARK: - Tensors
 
-  /// Adds a tensor whose elements `fill` puts into the buffer it is given: those from row-major index `first` on.
+  /// Adds a tensor whose elements `fill` puts into the buffer it is given: those from row-major
+  /// index `first` on.
   ///
   /// `fill` is called in `write`, in order, for a piece at a time.
   public mutating func add(

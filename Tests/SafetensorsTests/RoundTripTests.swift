@@ -63,7 +63,8 @@ import Testing
     }
   }
 
-  /// 1 + 2^-8 is halfway between two BF16 values; the even one is 1. 1 + 3 * 2^-8 is halfway too; the even one is above.
+  /// 1 + 2^-8 is halfway between two BF16 values; the even one is 1. 1 + 3 * 2^-8 is halfway too;
+  /// the even one is above.
   @Test(arguments: roundings)
   func bfloat16Rounding(value: Float, rounded: Float) throws {
     var writer = SafetensorsWriter()

@@ -7,10 +7,11 @@
 
 /// A folder that is only ever replaced as a whole: whoever looks sees the old one or the new one.
 ///
-/// The new folder is built beside the old one as `.NAME.temper-PID`, every file and folder flushed to disk, and
-/// then exchanged with it in one step (`renameat2` with `RENAME_EXCHANGE`, `renamex_np` with
-/// `RENAME_SWAP`). The path is resolved once: symbolic links are followed, and it stays right when the
-/// current directory is the folder itself. One process at a time may replace a folder: see `FolderLock`.
+/// The new folder is built beside the old one as `.NAME.temper-PID`, every file and folder flushed
+/// to disk, and then exchanged with it in one step (`renameat2` with `RENAME_EXCHANGE`,
+/// `renamex_np` with `RENAME_SWAP`). The path is resolved once: symbolic links are followed, and it
+/// stays right when the current directory is the folder itself. One process at a time may replace a
+/// folder: see `FolderLock`.
 package struct AtomicFolder: Sendable {
   /// Absolute, symbolic links followed.
   package let path: String
@@ -23,10 +24,11 @@ package struct AtomicFolder: Sendable {
 
   /// Builds the folder anew and puts it in place.
   ///
-  /// `build` writes the new contents. Entries of the old folder that `build` did not make, and that are not in `dropping`, are
-  /// carried over (as hard links), so that a person's own files survive. Names in `dropping` are entries at the top.
-  /// The old folder's mode is kept, and the modes of files that are written again. When anything fails,
-  /// the old folder is untouched and the temporary one is removed.
+  /// `build` writes the new contents. Entries of the old folder that `build` did not make, and that
+  /// are not in `dropping`, are carried over (as hard links), so that a person's own files survive.
+  /// Names in `dropping` are entries at the top. The old folder's mode is kept, and the modes of
+  /// files that are written again. When anything fails, the old folder is untouched and the
+  /// temporary one is removed.
   package func replace(
     dropping: Set<String> = [], _ build: (FolderBuilder) throws -> Void
   ) throws {
@@ -63,15 +65,15 @@ package struct AtomicFolder: Sendable {
       throw FileError(
         error.operation, path: path + error.path.dropFirst(temporary.count), code: error.code)
     }
-    // Until the exchange is known to be on disk, the old folder must not go: after a power failure its
-    // name may stand for it again.
+    // Until the exchange is known to be on disk, the old folder must not go: after a power failure
+    // its name may stand for it again.
     try FileSystem.synchronizeFolder(parent)
     // The new folder is in place whether or not this succeeds; the next save tries again.
     if existing != nil { try? FileSystem.remove(temporary) }
   }
 
-  /// Runs `body`, which reads files of the folder, and again if the folder was replaced meanwhile, so that
-  /// what it gives comes from one folder: files opened one after the other could be of two.
+  /// Runs `body`, which reads files of the folder, and again if the folder was replaced meanwhile,
+  /// so that what it gives comes from one folder: files opened one after the other could be of two.
   package static func reading<Result>(_ path: String, _ body: () throws -> Result) throws -> Result
   {
     func identity() throws -> [Int] {

@@ -4,8 +4,8 @@
   import Glibc
 #endif
 
-/// Files and folders through POSIX calls: interrupted calls are repeated, short writes continued, and
-/// every failure is a `FileError` that names the path.
+/// Files and folders through POSIX calls: interrupted calls are repeated, short writes continued,
+/// and every failure is a `FileError` that names the path.
 package enum FileSystem {
   package enum Kind: Equatable, Sendable { case file, folder, other }
 
@@ -25,8 +25,8 @@ package enum FileSystem {
 
   /// Replaces a file in one step, or creates it: readers see the old bytes or the new ones.
   ///
-  /// A symbolic link is followed, an existing file's mode is kept. What is neither file nor folder (a terminal, a pipe)
-  /// is written to directly.
+  /// A symbolic link is followed, an existing file's mode is kept. What is neither file nor folder
+  /// (a terminal, a pipe) is written to directly.
   package static func replaceFile(_ path: String, with bytes: [UInt8]) throws {
     try replaceFile(path) { file in try bytes.withUnsafeBytes { try file.write($0) } }
   }
@@ -80,14 +80,15 @@ package enum FileSystem {
     try Folder(path).names().map(text).sorted()
   }
 
-  /// Removes the file, or the folder with everything in it; symbolic links are removed, not followed.
+  /// Removes the file, or the folder with everything in it; symbolic links are removed, not
+  /// followed.
   package static func remove(_ path: String) throws {
     let (parent, name) = split(path)
     try Folder(parent).remove(Array(name.utf8CString))
   }
 
-  /// The absolute path that a path stands for: symbolic links followed, also a last one that points at
-  /// something that does not exist yet.
+  /// The absolute path that a path stands for: symbolic links followed, also a last one that points
+  /// at something that does not exist yet.
   package static func resolve(_ path: String) throws -> String {
     var path = path
     for _ in 0..<40 {
@@ -410,8 +411,8 @@ final class Folder {
     }
   }
 
-  /// Makes the entry appear in another folder too: files by a hard link, folders with everything in them,
-  /// symbolic links by the same destination.
+  /// Makes the entry appear in another folder too: files by a hard link, folders with everything in
+  /// them, symbolic links by the same destination.
   func carryOver(_ name: [CChar], to destination: Folder) throws {
     let path = FileSystem.join(path, FileSystem.text(name))
     let status = try status(of: name)
@@ -432,8 +433,8 @@ final class Folder {
   }
 }
 
-/// Temporary siblings, `.NAME.temper-PID`: what a killed process leaves behind can be told from what a
-/// living one is still writing.
+/// Temporary siblings, `.NAME.temper-PID`: what a killed process leaves behind can be told from
+/// what a living one is still writing.
 enum Temporary {
   static func name(for name: String) -> String { ".\(name).temper-\(getpid())" }
 

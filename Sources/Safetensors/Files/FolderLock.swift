@@ -6,9 +6,9 @@
 
 /// The right to write a folder, held by one process at a time.
 ///
-/// An advisory lock (`flock`) on `.NAME.temper-lock` beside the folder: the folder itself is replaced by every save, so
-/// a lock on it would go with the old one. The system releases the lock however the process ends;
-/// the file is removed in an orderly end and does no harm otherwise.
+/// An advisory lock (`flock`) on `.NAME.temper-lock` beside the folder: the folder itself is
+/// replaced by every save, so a lock on it would go with the old one. The system releases the lock
+/// however the process ends; the file is removed in an orderly end and does no harm otherwise.
 package final class FolderLock {
   package let path: String
   private let lockPath: String

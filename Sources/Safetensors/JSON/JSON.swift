@@ -1,8 +1,8 @@
 /// Strict JSON: RFC 8259, with everything that programs read in different ways refused.
 ///
-/// Refused beyond the grammar: a repeated key (also one spelled with escapes), a byte order mark, bytes
-/// that are not UTF-8, half a surrogate pair, numbers that overflow a `Double` or have more than 400 characters,
-/// and whatever exceeds the limits.
+/// Refused beyond the grammar: a repeated key (also one spelled with escapes), a byte order mark,
+/// bytes that are not UTF-8, half a surrogate pair, numbers that overflow a `Double` or have more
+/// than 400 characters, and whatever exceeds the limits.
 public enum JSON {
   /// How much a text may ask for.
   public struct Limits: Sendable {
@@ -51,9 +51,9 @@ public enum JSON {
   /// The value as UTF-8 bytes; the same value always gives the same bytes.
   ///
   /// Members keep their order. Doubles have the shortest digits that read back as the same number.
-  /// Characters that could steer a terminal (controls, bidirectional overrides, line separators) are escaped.
-  /// `pretty` indents by two spaces and ends with a line feed. Throws `.notFinite` for NaN and infinities:
-  /// whoever means null writes `JSONValue.numberOrNull`.
+  /// Characters that could steer a terminal (controls, bidirectional overrides, line separators)
+  /// are escaped. `pretty` indents by two spaces and ends with a line feed. Throws `.notFinite` for
+  /// NaN and infinities: whoever means null writes `JSONValue.numberOrNull`.
   public static func serialize(_ value: JSONValue, pretty: Bool = false) throws(JSONError)
     -> [UInt8]
   {
@@ -219,7 +219,8 @@ private struct JSONSerializer {
     output.append(UInt8(ascii: "\""))
   }
 
-  /// Controls must be escaped by the grammar; the others are escaped because JSON is also shown on terminals.
+  /// Controls must be escaped by the grammar; the others are escaped because JSON is also shown on
+  /// terminals.
   private static func mustEscape(_ scalar: Unicode.Scalar) -> Bool {
     switch scalar.value {
     case 0..<0x20, 0x7F..<0xA0, 0x061C, 0x200E, 0x200F, 0x2028...0x202E, 0x2066...0x2069, 0xFEFF:

@@ -6,7 +6,8 @@ struct JSONScanner {
   let bytes: [UInt8]
   private(set) var position = 0
 
-  /// Longer numbers are refused: no program writes them, and converting them takes more than linear time.
+  /// Longer numbers are refused: no program writes them, and converting them takes more than linear
+  /// time.
   static let maximumNumberLength = 400
 
   init(_ bytes: [UInt8]) { self.bytes = bytes }

@@ -1,7 +1,8 @@
 /// A JSON value (RFC 8259).
 ///
 /// Numbers written without a fraction or exponent stay exact: `integer` holds what fits `Int64`,
-/// `unsigned` only what lies above `Int64.max` and fits `UInt64`. Everything else is a finite `Double`.
+/// `unsigned` only what lies above `Int64.max` and fits `UInt64`. Everything else is a finite
+/// `Double`.
 ///
 /// Equality is by exact code points, not by Unicode canonical equivalence as for `String`, and
 /// ignores the order of an object's members; `integer` and `unsigned` compare by value.
@@ -39,7 +40,8 @@ extension JSONValue {
   public init(_ value: Int) { self = .integer(Int64(value)) }
   public init(_ value: Double) { self = .number(value) }
 
-  /// A number that is written with `Float`'s own shortest decimal form: 0.1, not 0.10000000149011612.
+  /// A number that is written with `Float`'s own shortest decimal form: 0.1, not
+  /// 0.10000000149011612.
   public init(_ value: Float) { self = .number(Double(value.description) ?? Double(value)) }
 
   /// An exact unsigned integer: `integer` where it fits, else `unsigned`.
@@ -109,7 +111,8 @@ extension JSONValue: ExpressibleByNilLiteral, ExpressibleByBooleanLiteral,
 
 /// The members of a JSON object, in the order in which they were read or added.
 ///
-/// Keys are compared by exact code points. Lookup is linear in small objects and hashed in larger ones.
+/// Keys are compared by exact code points. Lookup is linear in small objects and hashed in larger
+/// ones.
 public struct JSONObject: Sendable {
   public typealias Member = (key: String, value: JSONValue)
 
