@@ -62,7 +62,7 @@ public struct ModelCard: Sendable {
     let names = provenance.corpus.map(plain).joined(separator: ", ")
     return """
       A character-level text generator of \(grouped(configuration.parameterCount)) parameters: a transformer with a single \
-      attention head, trained from scratch by Temper on \(names.isEmpty ? "one text" : names). It continues text in the manner of \
+      attention head, trained by Temper on \(names.isEmpty ? "one text" : names). It continues text in the manner of \
       that corpus, one character (grapheme cluster) at a time. It follows no instructions and knows no facts.
       """
   }
@@ -86,11 +86,11 @@ public struct ModelCard: Sendable {
       ("characters seen", grouped(provenance.charactersSeen)),
     ]
     if let loss = provenance.validationLoss {
-      let percent = Self.decimal(100 * validationFraction, places: 1)
+      let percent = Self.percent(validationFraction)
       rows.append(("validation loss", Self.decimal(loss, places: 4) + " nats per character"))
       rows.append(
         ("validation loss, in bits", Self.decimal(loss / 0.693_147_180_559_945_3, places: 4)))
-      rows.append(("measured on", "the last \(percent)% of the corpus, which was not trained on"))
+      rows.append(("measured on", "the last \(percent) of the corpus, which was not trained on"))
     }
     if let bestValidationLoss {
       rows.append(("best validation loss", Self.decimal(bestValidationLoss, places: 4)))
@@ -134,7 +134,7 @@ public struct ModelCard: Sendable {
 
       With Temper, in the folder above this one:
 
-      \(code("temper --model ./\(Self.shellQuoted(name))"))
+      \(code("temper repl --model ./\(Self.shellQuoted(name))"))
 
       With transformers, there too:
 
@@ -215,6 +215,12 @@ public struct ModelCard: Sendable {
     return "'"
       + text.split(separator: "'", omittingEmptySubsequences: false)
       .joined(separator: "'\\''") + "'"
+  }
+
+  /// 0.1 as "10%", 0.125 as "12.5%".
+  private static func percent(_ fraction: Double) -> String {
+    let digits = decimal(100 * fraction, places: 1)
+    return (digits.hasSuffix(".0") ? String(digits.dropLast(2)) : digits) + "%"
   }
 
   /// A finite number with a fixed number of decimals.
