@@ -10,7 +10,7 @@ extension Row {
 
   /// Σ self[i] b[i] c[i].
   @inline(__always)
-  func dot(_ b: Row, _ c: Row) -> Scalar {
+  package func dot(_ b: Row, _ c: Row) -> Scalar {
     precondition(count == b.count && count == c.count, "lengths differ")
     return Scalar.sumOfProducts(base, b.base, c.base, count: count)
   }
@@ -21,17 +21,17 @@ extension Row {
 
   /// The largest element, NaN if there is one among them.
   @inline(__always)
-  var maximum: Scalar { Scalar.maximum(base, count: count) }
+  package var maximum: Scalar { Scalar.maximum(base, count: count) }
 
   /// Replaces every element x by exp(x - shift) and returns the sum of the results.
   @inline(__always)
-  func exponentiate(minus shift: Scalar) -> Scalar {
+  package func exponentiate(minus shift: Scalar) -> Scalar {
     Scalar.exponentials(base, minus: shift, into: base, count: count)
   }
 
   /// Sets the elements to the logistic function of those of `x`.
   @inline(__always)
-  func setSigmoid(of x: Row) {
+  package func setSigmoid(of x: Row) {
     precondition(count == x.count, "lengths differ")
     Scalar.sigmoids(x.base, into: base, count: count)
   }

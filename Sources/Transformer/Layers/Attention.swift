@@ -4,9 +4,9 @@
 /// taken in blocks, and keys after a block's last query are never touched: half of the square of scores is no work at all.
 ///
 /// Source: Vaswani et al., "Attention Is All You Need" (2017).
-enum Attention {
+package enum Attention {
   /// Queries that share one matrix product. Larger blocks make faster products, smaller ones waste less above the diagonal.
-  static let block = 64
+  package static let block = 64
 
   /// - Parameters:
   ///   - q: (m, h), the queries of the last m of n positions.
@@ -14,7 +14,7 @@ enum Attention {
   ///   - v: (n, h), their values.
   ///   - p: (m, n), receives the probabilities; what lies beyond a query's block of keys is left as it is.
   ///   - o: (m, h), overwritten.
-  static func forward<Scalar: Real>(
+  package static func forward<Scalar: Real>(
     q: Matrix<Scalar>, k: Matrix<Scalar>, v: Matrix<Scalar>, p: Matrix<Scalar>, o: Matrix<Scalar>
   ) {
     let scale = 1 / Scalar(q.columns).squareRoot()
@@ -43,7 +43,7 @@ enum Attention {
   ///   - dO: (n, h), the gradient by the output.
   ///   - scratch: (at least min(block, n), n), overwritten.
   ///   - dq, dk, dv: (n, h), overwritten.
-  static func backward<Scalar: Real>(
+  package static func backward<Scalar: Real>(
     gradient dO: Matrix<Scalar>, q: Matrix<Scalar>, k: Matrix<Scalar>, v: Matrix<Scalar>,
     p: Matrix<Scalar>, scratch: Matrix<Scalar>,
     dq: Matrix<Scalar>, dk: Matrix<Scalar>, dv: Matrix<Scalar>

@@ -28,7 +28,7 @@ public struct LossSums: Sendable, Equatable {
 ///
 /// Concretely, with ln Z = ln Σ_j exp(z_j): the plain loss is ln Z - z_y, in nats. The objective that is trained is
 /// ln Z - Σ_j t_j z_j + λ (ln Z)², where t is the smoothed target. No probability is ever taken the logarithm of.
-enum CrossEntropy {
+package enum CrossEntropy {
   /// The sums of the rows, whose logits are replaced by the objective's gradient.
   ///
   /// d ln Z/dz_i = p_i, so dL/dz_i = scale (p_i (1 + 2 λ ln Z) - t_i): for the plain loss p - y.

@@ -1,11 +1,11 @@
 /// The gate of the SwiGLU feed-forward: h = silu(g) u, with silu(g) = g σ(g) and σ the logistic function.
 ///
 /// Source: Shazeer, "GLU Variants Improve Transformer" (2020).
-enum FeedForward {
+package enum FeedForward {
   /// - Parameters:
   ///   - gateUp: (rows, 2f): g in the first f columns, u in the others.
   ///   - h: (rows, f), overwritten.
-  static func forward<Scalar: Real>(gateUp: Matrix<Scalar>, into h: Matrix<Scalar>) {
+  package static func forward<Scalar: Real>(gateUp: Matrix<Scalar>, into h: Matrix<Scalar>) {
     let f = h.columns
     for row in 0..<h.rows {
       let (g, u, h) = (gateUp[row][0..<f], gateUp[row][f..<2 * f], h[row])
@@ -19,9 +19,10 @@ enum FeedForward {
   ///     dL/dg = dL/dh u σ (1 + g (1 - σ))      dL/du = dL/dh g σ
   ///
   /// - Parameters:
-  ///   - dh: (rows, f), the gradient by h; overwritten on the way.
+  ///   - dh: (rows, f), the gradient by h.
   ///   - gateUp: (rows, 2f), as in `forward`; replaced by its gradient.
-  static func backward<Scalar: Real>(
+  ///   - scratch: at least f elements, overwritten.
+  package static func backward<Scalar: Real>(
     gradient dh: Matrix<Scalar>, replacingByGradient gateUp: Matrix<Scalar>, scratch: Row<Scalar>
   ) {
     let f = dh.columns

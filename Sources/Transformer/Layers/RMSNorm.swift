@@ -3,13 +3,13 @@
 /// Concretely, with n columns: y_i = g_i x_i r, where r = (1/n Σ_j x_j² + ε)^(-1/2).
 ///
 /// Source: Zhang and Sennrich, "Root Mean Square Layer Normalization" (2019).
-enum RMSNorm {
+package enum RMSNorm {
   /// - Parameters:
   ///   - x: (rows, n).
   ///   - gain: g, n elements.
   ///   - inverse: receives r of each row; `backward` needs it.
   ///   - y: (rows, n), overwritten.
-  static func forward<Scalar: Real>(
+  package static func forward<Scalar: Real>(
     _ x: Matrix<Scalar>, gain: Row<Scalar>, epsilon: Scalar, inverse: Row<Scalar>,
     into y: Matrix<Scalar>
   ) {
@@ -27,7 +27,7 @@ enum RMSNorm {
   ///     dL/dx_i = r (g_i dL/dy_i - r² m x_i)         dL/dg_i += Σ_rows dL/dy_i x_i r
   ///
   /// - Parameter dx: (rows, n): receives the gradient, or has it added when `adding`. It may be `dy` itself when not.
-  static func backward<Scalar: Real>(
+  package static func backward<Scalar: Real>(
     gradient dy: Matrix<Scalar>, x: Matrix<Scalar>, gain: Row<Scalar>, inverse: Row<Scalar>,
     into dx: Matrix<Scalar>, adding: Bool, addingToGain dGain: Row<Scalar>
   ) {

@@ -3,13 +3,13 @@
 /// The product of a rotated query at t with a rotated key at s depends on t - s alone, so attention sees distances.
 ///
 /// Source: Su et al., "RoFormer" (2021), with the coordinates paired as in Hugging Face's models.
-struct RotaryEmbedding<Scalar: Real>: Sendable {
+package struct RotaryEmbedding<Scalar: Real>: Sendable {
   /// Cosines and sines, (positions, n/2) each.
   private let cosines: Matrix<Scalar>
   private let sines: Matrix<Scalar>
 
   /// Tables for positions 0..<positions and rows of `columns` (even) coordinates.
-  init(positions: Int, columns: Int, theta: Double) {
+  package init(positions: Int, columns: Int, theta: Double) {
     cosines = Matrix(rows: positions, columns: columns / 2)
     sines = Matrix(rows: positions, columns: columns / 2)
     for t in 0..<positions {
@@ -22,12 +22,12 @@ struct RotaryEmbedding<Scalar: Real>: Sendable {
   }
 
   /// (a, b) <- (a cos - b sin, b cos + a sin) for each pair of each row; row r is at position (first + r) modulo `period`.
-  func forward(_ x: Matrix<Scalar>, first: Int = 0, period: Int) {
+  package func forward(_ x: Matrix<Scalar>, first: Int = 0, period: Int) {
     rotate(x, first: first, period: period, sign: 1)
   }
 
   /// The gradient turns back: a rotation's inverse is its transpose.
-  func backward(_ gradient: Matrix<Scalar>, period: Int) {
+  package func backward(_ gradient: Matrix<Scalar>, period: Int) {
     rotate(gradient, first: 0, period: period, sign: -1)
   }
 

@@ -27,7 +27,8 @@ public enum Softmax {
   /// The derivative of a loss by the logits, from that by the probabilities; it replaces the latter.
   ///
   /// dp_i/dz_j = p_i (δ_ij - p_j), so dL/dz_i = p_i (dL/dp_i - Σ_j p_j dL/dp_j).
-  static func backward<Scalar: Real>(probabilities p: Row<Scalar>, gradient dp: Row<Scalar>) {
+  package static func backward<Scalar: Real>(probabilities p: Row<Scalar>, gradient dp: Row<Scalar>)
+  {
     let mean = p.dot(dp)
     for i in 0..<p.count { dp[i] = p[i] * (dp[i] - mean) }
   }
