@@ -37,7 +37,7 @@ package enum CrossEntropy {
   ///   - logits: (rows, vocabulary size).
   ///   - targets: the right character of each row.
   ///   - scale: what the gradient is multiplied by: 1 / (characters in the batch) makes it that of the mean.
-  static func forwardBackward<Scalar: Real>(
+  package static func forwardBackward<Scalar: Real>(
     replacingByGradient logits: Matrix<Scalar>, targets: [Int32], objective: Objective,
     scale: Scalar
   ) -> LossSums {
@@ -47,6 +47,7 @@ package enum CrossEntropy {
     var sums = LossSums()
     for row in 0..<logits.rows {
       let (z, y) = (logits[row], Int(targets[row]))
+      precondition(y >= 0 && y < z.count, "a target outside of the vocabulary")
       let zOfTarget = z[y]
       var zOfAll: Scalar = 0
       if smoothing > 0 { for i in 0..<z.count { zOfAll += z[i] } }
