@@ -1,0 +1,173 @@
+import TestSupport
+import Testing
+import Transformer
+
+@Suite struct DecoderTests {
+  // MARK: - The window
+
+  /// How much is seen after 1, 2, 3, ... characters, by hand: when the window is full, half of it stays and the new character comes.
+  @Test(arguments: [
+    (1, [0, 1, 1, 1, 1, 1, 1]),
+    (2, [0, 1, 2, 2, 2, 2, 2]),
+    (3, [0, 1, 2, 3, 2, 3, 2, 3]),
+    (4, [0, 1, 2, 3, 4, 3, 4, 3, 4]),
+    (5, [0, 1, 2, 3, 4, 5, 3, 4, 5, 3, 4, 5, 3]),
+    (8, [0, 1, 2, 3, 4, 5, 6, 7, 8, 5, 6, 7, 8, 5, 6, 7, 8, 5]),
+  ])
+  func windowTable(context: Int, windows: [Int]) {
+    let computed = windows.indices.map {
+      DecodingState<Float>.window(after: $0, context: context)
+    }
+    #expect(computed == windows)
+  }
+
+  @Test(arguments: [1, 2, 3, 4, 5, 7, 8, 63, 64, 65, 256])
+  func windowGrowsByOneOrStartsAgain(context: Int) {
+    var window = 0
+    for count in 1...(5 * context + 5) {
+      let next = DecodingState<Float>.window(after: count, context: context)
+      if window < context {
+        #expect(next == window + 1)
+      } else {
+        #expect(next == context / 2 + 1)
+      }
+      #expect(next <= min(count, context))
+      window = next
+    }
+  }
+
+  // MARK: - Logits
+
+  static let contexts = [1, 2, 3, 4, 5, 8, 13]
+
+  static func configuration(context: Int, isTied: Bool = false) throws -> Configuration {
+    try ConfigurationTests.small(headWidth: 6, context: context, isTied: isTied)
+  }
+
+  /// The logits after `text`, by a forward pass over what the rule lets the model see.
+  static func expectedLogits<Scalar: Real>(
+    _ model: Model<Scalar>, after text: [Int32]
+  ) -> [Double] {
+    let context = model.configuration.context
+    let window = DecodingState<Scalar>.window(after: text.count, context: context)
+    let a = Activations<Scalar>(
+      model.configuration, sequences: 1, context: window, forBackward: false)
+    a.tokens = Array(text.suffix(window))
+    model.forward(a)
+    return a.logits.doubles[window - 1]
+  }
+
+  static func check<Scalar: Real>(
+    _: Scalar.Type, context: Int, isTied: Bool, tolerance: Double
+  ) throws {
+    var random = SeededValues(seed: UInt64(context))
+    let model: Model<Scalar> = Model(
+      random.parameters(try configuration(context: context, isTied: isTied)))
+    let text = random.tokens(4 * context + 3, vocabularySize: 11)
+    let expected = text.indices.map { expectedLogits(model, after: Array(text[...$0])) }
+
+    // One character after another.
+    let single = Decoder(model)
+    for (i, token) in text.enumerated() {
+      single.append([token], to: 0)
+      #expect(largestDifference(single.logits[0].elements, expected[i]) <= tolerance, "\(i)")
+      #expect(single.states[0].count == i + 1)
+      #expect(single.states[0].window == Array(text[...i].suffix(single.states[0].window.count)))
+    }
+
+    // In pieces of any length, one of them longer than the window.
+    for _ in 0..<5 {
+      let chunked = Decoder(model)
+      var end = 0
+      while end < text.count {
+        let start = end
+        end = min(text.count, start + random.whole(1..<2 * context + 2))
+        chunked.append(Array(text[start..<end]), to: 0)
+        let difference = largestDifference(chunked.logits[0].elements, expected[end - 1])
+        #expect(difference <= tolerance, "\(start)..<\(end)")
+      }
+      // After forgetting everything, it starts again.
+      chunked.states[0].reset()
+      #expect(chunked.states[0].window.isEmpty && chunked.states[0].count == 0)
+      chunked.append([text[0]], to: 0)
+      #expect(largestDifference(chunked.logits[0].elements, expected[0]) <= tolerance)
+    }
+  }
+
+  @Test(arguments: contexts, [false, true])
+  func logitsAreThoseOfTheModelOnItsWindow(context: Int, isTied: Bool) throws {
+    try Self.check(Double.self, context: context, isTied: isTied, tolerance: 1e-10)
+    try Self.check(Float.self, context: context, isTied: isTied, tolerance: 1e-4)
+  }
+
+  /// Across the edge of attention's blocks of 64 queries.
+  @Test(arguments: [70, 130])
+  func logitsAcrossBlocks(context: Int) throws {
+    var random = SeededValues(seed: UInt64(context))
+    let model: Model<Double> = Model(random.parameters(try Self.configuration(context: context)))
+    let text = random.tokens(2 * context + 5, vocabularySize: 11)
+    for first in [1, 63, 64, 65, context - 1, context] {
+      let decoder = Decoder(model)
+      decoder.append(Array(text[..<first]), to: 0)
+      for end in first + 1...first + 3 {
+        decoder.append([text[end - 1]], to: 0)
+        let expected = Self.expectedLogits(model, after: Array(text[..<end]))
+        #expect(largestDifference(decoder.logits[0].elements, expected) <= 1e-10)
+      }
+    }
+  }
+
+  /// Several texts of different lengths grow together as each would alone, also while some of their windows start again.
+  @Test(arguments: contexts, [1, 2, 3, 17])
+  func textsGrowIndependently(context: Int, texts: Int) throws {
+    var random = SeededValues(seed: UInt64(100 * context + texts))
+    let model: Model<Double> = Model(random.parameters(try Self.configuration(context: context)))
+    let together = Decoder(model, texts: texts)
+    var written = (0..<texts).map { text in
+      random.tokens(text % (context + 2), vocabularySize: 11)
+    }
+    for (text, tokens) in written.enumerated() where !tokens.isEmpty {
+      together.append(tokens, to: text)
+    }
+    for _ in 0..<2 * context + 3 {
+      let next = random.tokens(texts, vocabularySize: 11)
+      together.append(eachOf: next)
+      for text in 0..<texts {
+        written[text].append(next[text])
+        let expected = Self.expectedLogits(model, after: written[text])
+        #expect(largestDifference(together.logits[text].elements, expected) <= 1e-10)
+      }
+    }
+  }
+
+  /// Appending to one text leaves what is known of the others alone.
+  @Test func logitsOfOtherTextsStay() throws {
+    var random = SeededValues(seed: 4)
+    let model: Model<Float> = Model(random.parameters(try Self.configuration(context: 8)))
+    let decoder = Decoder(model, texts: 3)
+    for text in 0..<3 { decoder.append(random.tokens(4, vocabularySize: 11), to: text) }
+    let before = decoder.logits.doubles
+    decoder.append([1, 2], to: 1)
+    let after = decoder.logits.doubles
+    #expect(after[0] == before[0] && after[2] == before[2] && after[1] != before[1])
+  }
+
+  // MARK: - Work
+
+  /// Rows read over a thousand characters: one each, and half a window again whenever it is full.
+  @Test(arguments: [1, 2, 3, 4, 5, 8, 64, 256])
+  func workPerCharacterIsBounded(context: Int) throws {
+    var random = SeededValues(seed: 1)
+    let model: Model<Float> = Model(random.parameters(try Self.configuration(context: context)))
+    let decoder = Decoder(model)
+    let state = decoder.states[0]
+    var rows = 0
+    for token in random.tokens(1000, vocabularySize: 11) {
+      let before = state.window.count
+      decoder.append([token], to: 0)
+      rows += state.window.count == before + 1 ? 1 : state.window.count
+    }
+    #expect(state.count == 1000)
+    #expect(rows < 3 * 1000)
+  }
+}

@@ -1,0 +1,157 @@
+import TestSupport
+import Testing
+import Transformer
+
+/// Views and products of matrices.
+@Suite struct MatrixTests {
+  init() { Blas.useOneThread() }
+
+  // MARK: - Views
+
+  @Test func viewsShareTheirMemory() {
+    let whole = Matrix<Float>([[1, 2, 3, 4], [5, 6, 7, 8], [9, 10, 11, 12]])
+    let middle = whole[rows: 1..<3][columns: 1..<3]
+    #expect(middle.doubles == [[6, 7], [10, 11]])
+    #expect(middle.stride == 4)
+    middle[0][1] = 70
+    #expect(whole[1].elements == [5, 6, 70, 8])
+    middle.fill(0)
+    #expect(whole.doubles == [[1, 2, 3, 4], [5, 0, 0, 8], [9, 0, 0, 12]])
+    middle.add(whole[rows: 0..<2][columns: 0..<2])
+    #expect(whole.doubles == [[1, 2, 3, 4], [5, 1, 2, 8], [9, 5, 1, 12]])
+    #expect(whole[rows: 3..<3].elements.isEmpty)
+    #expect(whole[columns: 4..<4].elements.isEmpty)
+  }
+
+  @Test func rows() {
+    let matrix = Matrix<Double>([[1, 2, 3], [10, 20, 30]])
+    matrix[0].add(matrix[1], times: 0.5)
+    #expect(matrix[0].elements == [6, 12, 18])
+    matrix[1][1..<3].multiply(by: -1)
+    #expect(matrix[1].elements == [10, -20, -30])
+    matrix[1].copy(matrix[0])
+    #expect(matrix.elements == [6, 12, 18, 6, 12, 18])
+    #expect(Array(matrix[0].buffer) == [6, 12, 18])
+  }
+
+  @Test func newMemoryIsZero() {
+    for count in [0, 1, 1000] {
+      let storage = Storage<Float>(count: count)
+      #expect(Matrix(storage, offset: 0, rows: 1, columns: count).elements.allSatisfy { $0 == 0 })
+    }
+  }
+
+  // MARK: - Products
+
+  struct Product: Sendable, CustomTestStringConvertible {
+    let rows, inner, columns: Int
+    var testDescription: String { "(\(rows), \(inner)) · (\(inner), \(columns))" }
+  }
+
+  /// Single rows and columns have paths of their own in BLAS, and 64 is a block of it.
+  static let products = [
+    (1, 1, 1), (1, 5, 7), (5, 1, 7), (7, 5, 1), (1, 64, 64), (1, 1, 9), (1, 33, 1), (2, 3, 4),
+    (16, 16, 16), (17, 33, 9), (64, 65, 63), (3, 70, 130),
+  ].map { Product(rows: $0.0, inner: $0.1, columns: $0.2) }
+
+  @Test func productByHand() {
+    let a = Matrix<Float>([[1, 2], [3, 4]])
+    let b = Matrix<Float>([[5, 6], [7, 8]])
+    let c = Matrix<Float>(rows: 2, columns: 2)
+    multiply(a, b, into: c)
+    #expect(c.doubles == [[19, 22], [43, 50]])
+    multiply(a.transposed, b, into: c, scale: 0.5)
+    #expect(c.doubles == [[13, 15], [19, 22]])
+    multiply(a, b.transposed, into: c, adding: true)
+    #expect(c.doubles == [[30, 38], [58, 75]])
+  }
+
+  @Test(arguments: products)
+  func productsMatchATripleLoop(_ product: Product) {
+    checkAllVariants(product, Float.self, tolerance: 3e-5)
+    checkAllVariants(product, Double.self, tolerance: 1e-13)
+  }
+
+  private func checkAllVariants<Scalar: Real>(
+    _ product: Product, _ type: Scalar.Type, tolerance: Double
+  ) {
+    for (transposeA, transposeB) in [(false, false), (false, true), (true, false), (true, true)] {
+      for (scale, adding) in [(1, false), (1, true), (-0.25, false), (0.125, true)] {
+        for isView in [false, true] {
+          check(
+            product, type, transposeA, transposeB, scale: Scalar(scale), adding: adding,
+            isView: isView, tolerance: tolerance)
+        }
+      }
+    }
+  }
+
+  private func check<Scalar: Real>(
+    _ product: Product, _: Scalar.Type, _ transposeA: Bool, _ transposeB: Bool, scale: Scalar,
+    adding: Bool, isView: Bool, tolerance: Double
+  ) {
+    let (rows, inner, columns) = (product.rows, product.inner, product.columns)
+    var random = SeededValues(seed: UInt64(rows * 10_000 + inner * 100 + columns))
+    func stored(_ rows: Int, _ columns: Int, transposed: Bool) -> Matrix<Scalar> {
+      let matrix: Matrix<Scalar> =
+        transposed ? random.matrix(columns, rows) : random.matrix(rows, columns)
+      // NaN around a view spoils the product if anything but the view is read.
+      return isView ? matrix.embedded(in: .nan).view : matrix
+    }
+    let a = stored(rows, inner, transposed: transposeA)
+    let b = stored(inner, columns, transposed: transposeB)
+    let start: Matrix<Scalar> = random.matrix(rows, columns)
+    // A result that is not added to may hold anything before, even NaN.
+    if !adding { start.fill(.nan) }
+    let (c, around) = start.embedded(in: 77)
+
+    var expected = adding ? start.doubles : zeros(rows, columns)
+    let (x, y) = (a.doubles, b.doubles)
+    for i in 0..<rows {
+      for j in 0..<columns {
+        for k in 0..<inner {
+          expected[i][j] +=
+            Double(scale) * (transposeA ? x[k][i] : x[i][k]) * (transposeB ? y[j][k] : y[k][j])
+        }
+      }
+    }
+    switch (transposeA, transposeB) {
+    case (false, false): multiply(a, b, into: c, scale: scale, adding: adding)
+    case (false, true): multiply(a, b.transposed, into: c, scale: scale, adding: adding)
+    case (true, false): multiply(a.transposed, b, into: c, scale: scale, adding: adding)
+    case (true, true): multiply(a.transposed, b.transposed, into: c, scale: scale, adding: adding)
+    }
+    #expect(
+      largestDifference(c.doubles, expected) <= tolerance,
+      "transposed: \(transposeA), \(transposeB); scale \(scale); adding \(adding); view \(isView)")
+    c.fill(77)
+    #expect(around.elements.allSatisfy { $0 == 77 }, "written outside of the result")
+  }
+
+  private func zeros(_ rows: Int, _ columns: Int) -> [[Double]] {
+    Array(repeating: Array(repeating: 0, count: columns), count: rows)
+  }
+
+  @Test(arguments: products)
+  func notANumberSpoilsItsRowOnly(_ product: Product) {
+    var random = SeededValues(seed: 3)
+    let a: Matrix<Float> = random.matrix(product.rows, product.inner)
+    let b: Matrix<Float> = random.matrix(product.inner, product.columns)
+    let spoilt = product.rows / 2
+    a[spoilt][product.inner - 1] = .nan
+    let c = Matrix<Float>(rows: product.rows, columns: product.columns)
+    multiply(a, b, into: c)
+    for row in 0..<product.rows {
+      #expect(c[row].elements.allSatisfy { $0.isNaN == (row == spoilt) })
+    }
+  }
+
+  // MARK: - Threads
+
+  @Test(arguments: [0, 1, 2, 3, 7, 100], [1, 2, 3, 16])
+  func everyItemRunsOnce(count: Int, threads: Int) {
+    let runs = Matrix<Double>(rows: count, columns: 1)
+    forEachInParallel(count, threads: threads) { item in runs[item][0] += Double(item + 1) }
+    #expect(runs.elements == (0..<count).map { Double($0 + 1) })
+  }
+}
