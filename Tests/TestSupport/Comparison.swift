@@ -1,4 +1,5 @@
-/// max |a_i - b_i|; infinite when the lengths differ or a difference is NaN. Equal infinities do not differ.
+/// max |a_i - b_i|; infinite when the lengths differ or a difference is NaN. Equal infinities do
+/// not differ.
 public func largestDifference<A: BinaryFloatingPoint, B: BinaryFloatingPoint>(
   _ a: [A], _ b: [B]
 ) -> Double {
@@ -44,8 +45,9 @@ public func chiSquared(observed: [Int], expected: [Double]) -> Double {
   }
 }
 
-/// A bound that the chi-squared statistic of a true hypothesis stays under: its mean plus five standard deviations and a little more for
-/// few degrees of freedom, whose tail is longer. Exceeded by chance less than once in 100,000 times.
+/// A bound that the chi-squared statistic of a true hypothesis stays under: its mean plus five
+/// standard deviations and a little more for few degrees of freedom, whose tail is longer. Exceeded
+/// by chance less than once in 100,000 times.
 public func chiSquaredBound(degreesOfFreedom: Int) -> Double {
   let n = Double(degreesOfFreedom)
   return n + 5 * (2 * n).squareRoot() + 15

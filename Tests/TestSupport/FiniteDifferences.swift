@@ -4,7 +4,8 @@ import Transformer
 ///
 /// All use (8 (L(+h) - L(-h)) - (L(+2h) - L(-2h))) / 12h, whose error falls with h⁴.
 public enum FiniteDifferences {
-  /// The derivative of `loss` by every element of `x`, row after row. `x` is changed on the way and restored.
+  /// The derivative of `loss` by every element of `x`, row after row. `x` is changed on the way and
+  /// restored.
   public static func gradient(
     by x: Matrix<Double>, step: Double = 1e-3, of loss: () -> Double
   ) -> [Double] {
@@ -20,8 +21,8 @@ public enum FiniteDifferences {
     }
   }
 
-  /// The derivative of `loss` by t at t = 0 when `x` is x + t `direction`: the gradient's product with the direction. One such
-  /// number depends on every element of the gradient.
+  /// The derivative of `loss` by t at t = 0 when `x` is x + t `direction`: the gradient's product
+  /// with the direction. One such number depends on every element of the gradient.
   public static func derivative(
     by x: Matrix<Double>, along direction: Matrix<Double>, step: Double = 1e-3,
     of loss: () -> Double

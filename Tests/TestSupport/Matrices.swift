@@ -34,9 +34,11 @@ extension Matrix {
     (0..<rows).map { row in (0..<columns).map { Double(self[row][$0]) } }
   }
 
-  /// The same elements as a view into the middle of a larger matrix, whose other elements are `surroundings`.
+  /// The same elements as a view into the middle of a larger matrix, whose other elements are
+  /// `surroundings`.
   ///
-  /// With NaN around it, reading outside the view spoils the result; what was written outside shows in `whole`.
+  /// With NaN around it, reading outside the view spoils the result; what was written outside shows
+  /// in `whole`.
   public func embedded(in surroundings: Scalar) -> (view: Matrix, whole: Matrix) {
     let whole = Matrix(rows: rows + 3, columns: columns + 5)
     whole.fill(surroundings)

@@ -1,6 +1,7 @@
 import Transformer
 
-/// Reproducible random numbers for a test. The seed is among the test's arguments, so a failure names it.
+/// Reproducible random numbers for a test. The seed is among the test's arguments, so a failure
+/// names it.
 public struct SeededValues: RandomNumberGenerator {
   private let generator: CounterGenerator
   private var counter: UInt64 = 0

@@ -47,7 +47,8 @@ import Transformer
   }
 
   @Test func byHand() {
-    // Scores of the second query are q k / √1 = 0 and ln 3: it takes 1/4 of the first value and 3/4 of the second.
+    // Scores of the second query are q k / √1 = 0 and ln 3: it takes 1/4 of the first value and 3/4
+    // of the second.
     let q = Matrix<Double>([[5], [1]])
     let k = Matrix<Double>([[0], [log(3.0)]])
     let v = Matrix<Double>([[8], [16]])
@@ -145,7 +146,8 @@ import Transformer
     }
   }
 
-  /// Lengths that need several blocks: along random directions of all coordinates, and of single positions around the edges.
+  /// Lengths that need several blocks: along random directions of all coordinates, and of single
+  /// positions around the edges.
   @Test(arguments: [64, 65, 130])
   func gradientsAcrossBlocksMatchFiniteDifferences(length: Int) {
     let inputs = Inputs<Double>(seed: 9, queries: length, positions: length, headWidth: 4)

@@ -66,7 +66,8 @@ import Transformer
     #expect(ConfigurationError.tooLarge(parameters: 7).description.contains("7 parameters"))
   }
 
-  /// Counted by hand: E 11 · 12, the head as much; a layer has q, k, v and output of 8 · 12, three of 20 · 12, two gains of 12 and two of 8.
+  /// Counted by hand: E 11 · 12, the head as much; a layer has q, k, v and output of 8 · 12, three
+  /// of 20 · 12, two gains of 12 and two of 8.
   @Test func parametersAreCounted() throws {
     let layer = 4 * 8 * 12 + 3 * 20 * 12 + 2 * 12 + 2 * 8
     #expect(try Self.small().parameterCount == 2 * 11 * 12 + 2 * layer + 12)
@@ -74,7 +75,8 @@ import Transformer
   }
 
   @Test func operationsAreCounted() throws {
-    // Two for each weight of a matrix that a character passes; at context 1, one score and one value of 8 each.
+    // Two for each weight of a matrix that a character passes; at context 1, one score and one
+    // value of 8 each.
     let matrices = 2 * (4 * 8 * 12 + 3 * 20 * 12) + 11 * 12
     let configuration = try Self.small()
     #expect(configuration.operationsPerCharacter(context: 1) == 2 * matrices + 2 * 2 * 2 * 8)

@@ -52,7 +52,8 @@ import Transformer
     #expect(statistic <= chiSquaredBound(degreesOfFreedom: Int(bound) - 1))
   }
 
-  /// Where the bias of a remainder or a product is large: of 2^32 words, 3 · 2^30 values get one or two each.
+  /// Where the bias of a remainder or a product is large: of 2^32 words, 3 · 2^30 values get one or
+  /// two each.
   @Test func belowIsEvenForLargeBounds() {
     let generator = CounterGenerator(seed: 5, stream: .checks)
     let third: UInt32 = 1 << 30

@@ -5,7 +5,8 @@ import Transformer
 @Suite struct DecoderTests {
   // MARK: - The window
 
-  /// How much is seen after 1, 2, 3, ... characters, by hand: when the window is full, half of it stays and the new character comes.
+  /// How much is seen after 1, 2, 3, ... characters, by hand: when the window is full, half of it
+  /// stays and the new character comes.
   @Test(arguments: [
     (1, [0, 1, 1, 1, 1, 1, 1]),
     (2, [0, 1, 2, 2, 2, 2, 2]),
@@ -117,7 +118,8 @@ import Transformer
     }
   }
 
-  /// Several texts of different lengths grow together as each would alone, also while some of their windows start again.
+  /// Several texts of different lengths grow together as each would alone, also while some of their
+  /// windows start again.
   @Test(arguments: contexts, [1, 2, 3, 17])
   func textsGrowIndependently(context: Int, texts: Int) throws {
     var random = SeededValues(seed: UInt64(100 * context + texts))

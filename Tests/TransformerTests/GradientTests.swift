@@ -59,7 +59,8 @@ import Transformer
     }
   }
 
-  /// The head wider and narrower than the stream, one layer and four, contexts across attention's blocks, and the smallest there is.
+  /// The head wider and narrower than the stream, one layer and four, contexts across attention's
+  /// blocks, and the smallest there is.
   static let shapes = [
     Shape(width: 8, headWidth: 24), Shape(width: 24, headWidth: 2), Shape(layers: 1),
     Shape(layers: 4), Shape(context: 70, sequences: 1), Shape(context: 130, sequences: 1),

@@ -1,7 +1,8 @@
 import Testing
 import Transformer
 
-/// Broken invariants stop the program before they touch memory that is not theirs, in release builds too.
+/// Broken invariants stop the program before they touch memory that is not theirs, in release
+/// builds too.
 @Suite struct InvariantTests {
   @Test func targetsOutsideTheVocabulary() async {
     await #expect(processExitsWith: .failure) {

@@ -199,7 +199,8 @@ import Transformer
     #expect(abs(mean - log(Double(vocabularySize))) <= 1e-6)
   }
 
-  /// Tied, the first logits are products with embeddings of deviation 0.02: small, so the loss is near ln V.
+  /// Tied, the first logits are products with embeddings of deviation 0.02: small, so the loss is
+  /// near ln V.
   @Test func firstLossOfATiedModelIsNearThat() throws {
     let parameters = Parameters<Float>(
       try ConfigurationTests.small(vocabularySize: 65, width: 64, isTied: true))

@@ -5,7 +5,8 @@ import Transformer
 
 /// Exponentials, sigmoids, sums and maxima of rows beside their slow twins in double precision.
 ///
-/// The fast versions take sixteen elements at a time, so lengths around 16, 32, 48 and 64 matter, and so does every place.
+/// The fast versions take sixteen elements at a time, so lengths around 16, 32, 48 and 64 matter,
+/// and so does every place.
 @Suite struct VectorMathTests {
   static let lengths = 0...70
 
@@ -41,7 +42,8 @@ import Transformer
     }
   }
 
-  /// Dense over the whole range: the range reduction changes its integer about 250 times on the way.
+  /// Dense over the whole range: the range reduction changes its integer about 250 times on the
+  /// way.
   @Test func exponentialsAreWithinThreeTenMillionthsEverywhere() {
     var worst = 0.0
     for block in 0..<4_400 {
@@ -194,7 +196,8 @@ import Transformer
 
   // MARK: - NaN
 
-  /// Not only the NaN of arithmetic: one with a payload, as a damaged file may hold, must not turn into a number either.
+  /// Not only the NaN of arithmetic: one with a payload, as a damaged file may hold, must not turn
+  /// into a number either.
   static let notNumbers: [Float] = [
     .nan, -.nan, Float(nan: 1, signaling: false), Float(nan: 0x155, signaling: false),
     -Float(nan: 0x1FF, signaling: false), .signalingNaN,
