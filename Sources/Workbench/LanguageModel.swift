@@ -1,7 +1,8 @@
 import Text
 import Transformer
 
-/// A model together with the characters it knows: what generating, scoring and fine-tuning start from.
+/// A model together with the characters it knows: what generating, scoring and fine-tuning start
+/// from.
 public struct LanguageModel: Sendable {
   /// The weights and their shape.
   public let model: Model<Float>

@@ -109,7 +109,8 @@ extension Parameters<Float> {
 // MARK: - Folders as transformers writes them
 
 extension ModelFolderFixture {
-  /// What `save_pretrained` of transformers 5 makes of a model and its tokenizer: keys and tensors sorted, no checksum.
+  /// What `save_pretrained` of transformers 5 makes of a model and its tokenizer: keys and tensors
+  /// sorted, no checksum.
   static func saveLikeTransformers(
     _ contents: ModelFolder.Contents, dtype: String = "F32", to path: String,
     extra: [(name: String, shape: [Int], values: [Float])] = []
@@ -142,7 +143,8 @@ extension ModelFolderFixture {
        "normalizer": {"type": "Sequence", "normalizers": [
          {"type": "Replace", "pattern": {"String": "\r\n"}, "content": "\n"},
          {"type": "Replace", "pattern": {"String": "\r"}, "content": "\n"}, {"type": "NFC"}]},
-       "pre_tokenizer": {"type": "Split", "pattern": {"Regex": "\\X"}, "behavior": "Isolated", "invert": false},
+       "pre_tokenizer": {"type": "Split", "pattern": {"Regex": "\\X"}, "behavior": "Isolated",
+         "invert": false},
        "post_processor": {"type": "TemplateProcessing",
          "single": [{"Sequence": {"id": "A", "type_id": 0}}],
          "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],

@@ -277,7 +277,8 @@ private typealias Fixture = ModelFolderFixture
     }
   }
 
-  /// Whatever is done to the JSON files, reading them ends, with a model or an error that is safe to print.
+  /// Whatever is done to the JSON files, reading them ends, with a model or an error that is safe
+  /// to print.
   @Test func changedBytesNeverTrap() throws {
     try Fixture.withFolder { path in
       try ModelFolder.save(try Fixture.contents(), to: path)

@@ -7,8 +7,9 @@ private typealias Fixture = ModelFolderFixture
 
 @Suite struct ModelFolderResolvingTests {
   /// A checkout, an installed program, and somebody's own model:
-  /// repository/{weights/{fables,yuyan},.build/x86/release/temper,.build/release -> x86/release,corpus/deep},
-  /// installed/{bin/temper,share/temper/weights/fables}, copied/{temper,weights/fables}, own/model, own/file, own/empty.
+  /// repository/{weights/{fables,yuyan},.build/x86/release/temper,.build/release ->
+  /// x86/release,corpus/deep}, installed/{bin/temper,share/temper/weights/fables},
+  /// copied/{temper,weights/fables}, own/model, own/file, own/empty.
   private func withTree(_ body: (String) throws -> Void) throws {
     try Fixture.withFolder { root in
       let manager = FileManager.default

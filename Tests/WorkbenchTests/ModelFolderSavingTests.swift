@@ -19,7 +19,8 @@ private typealias Fixture = ModelFolderFixture
     }
   }
 
-  /// A value in the very last tensor that cannot be stored: everything before it was written already.
+  /// A value in the very last tensor that cannot be stored: everything before it was written
+  /// already.
   @Test(arguments: [ModelFolder.Precision.float32, .bfloat16])
   func aFailingSaveKeepsTheOldModel(precision: ModelFolder.Precision) throws {
     try Fixture.withFolder { path in

@@ -1,7 +1,8 @@
 import Safetensors
 import Transformer
 
-/// A JSON object of a file, whose members are asked for by name; what is missing or wrong is an error that says where.
+/// A JSON object of a file, whose members are asked for by name; what is missing or wrong is an
+/// error that says where.
 struct FileObject {
   let file: String
   /// What stands before the key in errors: "rope_parameters." inside of that object.
@@ -149,8 +150,9 @@ enum ConfigFile {
 
   // MARK: - Reading
 
-  /// The shape. Keys that do not change the mathematics are not looked at; among them are those that transformers adds
-  /// (`transformers_version`, `initializer_range`, `use_cache`, `attention_dropout`, `max_window_layers`, the token ids, `dtype`).
+  /// The shape. Keys that do not change the mathematics are not looked at; among them are those
+  /// that transformers adds (`transformers_version`, `initializer_range`, `use_cache`,
+  /// `attention_dropout`, `max_window_layers`, the token ids, `dtype`).
   static func configuration(_ config: FileObject) throws -> Configuration {
     try config.require("model_type", "qwen3")
     try config.require("architectures", ["Qwen3ForCausalLM"])
@@ -176,7 +178,8 @@ enum ConfigFile {
     }
   }
 
-  /// Written by transformers since 4.52; before, attention was full unless a sliding window was used.
+  /// Written by transformers since 4.52; before, attention was full unless a sliding window was
+  /// used.
   private static func checkLayerTypes(_ config: FileObject, layers: Int) throws {
     guard config.has("layer_types") else { return }
     let expected = "\"full_attention\" for each of the \(layers) layers"

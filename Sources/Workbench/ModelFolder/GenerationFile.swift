@@ -18,7 +18,8 @@ enum GenerationFile {
     return .object(members)
   }
 
-  /// The settings that the file names, and ours for what it does not; transformers leaves out what is as in its own defaults.
+  /// The settings that the file names, and ours for what it does not; transformers leaves out what
+  /// is as in its own defaults.
   static func defaults(_ config: FileObject) throws -> ModelFolder.GenerationDefaults {
     func number(_ key: String, _ standard: Double, _ range: PartialRangeFrom<Double>) throws
       -> Double

@@ -1,17 +1,19 @@
 import Text
 import Transformer
 
-/// The README.md of a model folder: what the model is, what it learnt from, how well, and how to use it.
+/// The README.md of a model folder: what the model is, what it learnt from, how well, and how to
+/// use it.
 ///
-/// Hugging Face reads the YAML at its top. It holds no date and no path of a machine, so the same training writes
-/// the same card.
+/// Hugging Face reads the YAML at its top. It holds no date and no path of a machine, so the same
+/// training writes the same card.
 public struct ModelCard: Sendable {
   /// The name of its folder.
   public var name: String
   public var configuration: Configuration
   public var precision: ModelFolder.Precision
   public var provenance: ModelFolder.Provenance
-  /// Characters in each file of the corpus, in the order of `provenance.corpus`; empty when not known.
+  /// Characters in each file of the corpus, in the order of `provenance.corpus`; empty when not
+  /// known.
   public var corpusCharacters: [Int]
   /// The part of the corpus, from 0 to 1, that was held back to measure the loss.
   public var validationFraction: Double
@@ -61,9 +63,10 @@ public struct ModelCard: Sendable {
   private var summary: String {
     let names = provenance.corpus.map(plain).joined(separator: ", ")
     return """
-      A character-level text generator of \(grouped(configuration.parameterCount)) parameters: a transformer with a single \
-      attention head, trained by Temper on \(names.isEmpty ? "one text" : names). It continues text in the manner of \
-      that corpus, one character (grapheme cluster) at a time. It follows no instructions and knows no facts.
+      A character-level text generator of \(grouped(configuration.parameterCount)) parameters: a \
+      transformer with a single attention head, trained by Temper on \
+      \(names.isEmpty ? "one text" : names). It continues text in the manner of that corpus, one \
+      character (grapheme cluster) at a time. It follows no instructions and knows no facts.
       """
   }
 
@@ -120,8 +123,8 @@ public struct ModelCard: Sendable {
     return """
       ## Shape
 
-      Hugging Face's `Qwen3ForCausalLM` with one attention head: RMSNorm before each block and on queries and keys, rotary positions, \
-      SwiGLU.
+      Hugging Face's `Qwen3ForCausalLM` with one attention head: RMSNorm before each block and on \
+      queries and keys, rotary positions, SwiGLU.
 
       \(table("", "", rows))
       """
@@ -157,7 +160,8 @@ public struct ModelCard: Sendable {
       return """
         ## Licence
 
-        None is stated. Whoever shares this model has to look at the licence of the text that it was trained on.
+        None is stated. Whoever shares this model has to look at the licence of the text that it \
+        was trained on.
         """
     }
     return "## Licence\n\n\(plain(license))"

@@ -18,9 +18,11 @@ extension ModelFolder {
     public var vocabularySize: Int { configuration.vocabularySize }
     /// How many numbers it has learnt.
     public var parameterCount: Int { configuration.parameterCount }
-    /// The element types in model.safetensors, such as "float32", or "bfloat16, float32" where they are mixed.
+    /// The element types in model.safetensors, such as "float32", or "bfloat16, float32" where they
+    /// are mixed.
     public let precision: String
-    /// The SHA-256 of model.safetensors, which was compared with the file; nil when the file has none.
+    /// The SHA-256 of model.safetensors, which was compared with the file; nil when the file has
+    /// none.
     public let checksum: String?
     /// Where the model came from; nil when config.json does not say.
     public let provenance: Provenance?
@@ -37,11 +39,11 @@ extension ModelFolder {
     }
   }
 
-  /// Reads the whole folder and tells what is in it; the errors of `load`, and those of its other files, tell what is wrong with it.
+  /// Reads the whole folder and tells what is in it; the errors of `load`, and those of its other
+  /// files, tell what is wrong with it.
   public static func inspect(_ path: String) throws -> Inspection {
     let parts = try Parts.read(path)
-    let isVerified = try parts.weights.verifyChecksum()
-    _ = try parts.parameters()
+    let (_, isVerified) = try parts.verifiedParameters()
     let types = Set(parts.weights.tensors.map(\.dtype))
     let precisions = [(DType.bf16, "bfloat16"), (.f16, "float16"), (.f32, "float32")]
     let trainer = FileSystem.join(path, File.trainer)

@@ -11,16 +11,17 @@ import Transformer
 extension ModelFolder {
   /// Reads a model.
   ///
-  /// Sizes are checked against the limits of `Configuration` and against the file before memory is taken for the weights, which are
-  /// converted as they are read. A checksum in model.safetensors is verified. With tied embeddings an
-  /// "lm_head.weight" is accepted if it has the same values as the embedding table.
+  /// Sizes are checked against the limits of `Configuration` and against the file before memory is
+  /// taken for the weights, which are converted as they are read. A checksum in model.safetensors
+  /// is verified. With tied embeddings an "lm_head.weight" is accepted if it has the same values as
+  /// the embedding table.
   ///
   /// Throws `ModelFolderError`, `SafetensorsError` or `FileError`.
   public static func load(_ path: String) throws -> LanguageModel {
     let parts = try Parts.read(path)
-    try parts.weights.verifyChecksum()
+    let (parameters, _) = try parts.verifiedParameters()
     return LanguageModel(
-      model: Model(try parts.parameters()), vocabulary: parts.vocabulary, name: parts.name)
+      model: Model(parameters), vocabulary: parts.vocabulary, name: parts.name)
   }
 
   /// What is read before the weights: everything checked, model.safetensors open.
@@ -66,13 +67,33 @@ extension ModelFolder {
       }
     }
 
+    /// The weights, and whether there was a checksum: it is verified meanwhile on another thread,
+    /// which takes longer than everything else about a start.
+    func verifiedParameters() throws -> (Parameters<Float>, isVerified: Bool) {
+      let checking = Outcome<Bool>()
+      let reading = Outcome<Parameters<Float>>()
+      forEachInParallel(2, threads: 2) { item in
+        if item == 0 {
+          checking.set { try weights.verifyChecksum() }
+        } else {
+          reading.set { try parameters() }
+        }
+      }
+      // That the file has changed explains whatever else is wrong with it.
+      guard let isVerified = try checking.get(), let parameters = try reading.get() else {
+        preconditionFailure("both have been run")
+      }
+      return (parameters, isVerified)
+    }
+
     /// The weights, exactly those that the configuration names.
-    func parameters() throws -> Parameters<Float> {
+    private func parameters() throws -> Parameters<Float> {
       for tensor in weights.tensors where ![.f32, .bf16, .f16].contains(tensor.dtype) {
         throw ModelFolderError.elementType(
           file: weights.path, tensor: tensor.name, found: tensor.dtype)
       }
-      // The file has all those bytes, so the sum is bounded, and so is the memory by twice the file.
+      // The file has all those bytes, so the sum is bounded, and so is the memory by twice the
+      // file.
       let count = weights.tensors.reduce(0) { $0 + $1.elementCount }
       guard count >= configuration.parameterCount else {
         throw ModelFolderError.tooFewWeights(
@@ -159,6 +180,15 @@ extension ModelFolder {
       throw ModelFolderError.unexpectedTensor(file: file.path, tensor: other.name)
     }
   }
+}
+
+/// What a thread leaves for the one that waits for it.
+private final class Outcome<Value>: @unchecked Sendable {
+  private var result: Result<Value, any Error>?
+
+  func set(_ body: () throws -> Value) { result = Result { try body() } }
+
+  func get() throws -> Value? { try result?.get() }
 }
 
 /// A folder held open, so that another one at the same path can be told from it.

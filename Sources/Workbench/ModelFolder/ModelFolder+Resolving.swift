@@ -16,18 +16,21 @@ extension ModelFolder {
 
   /// Finds the folder of the model to use.
   ///
-  /// In this order: what was asked for, what `TEMPER_MODEL` asks for, the model "fables". What is asked for is a folder, or the
-  /// name of one in a `weights` folder. Those are looked for in the current directory and the folders above it, then in the
-  /// program's own folder and those above it (so that a build in a checkout finds the checkout's weights, also through a
-  /// symbolic link), then in `../share/temper` from the program (so that an installed program brings its own).
+  /// In this order: what was asked for, what `TEMPER_MODEL` asks for, the model "fables". What is
+  /// asked for is a folder, or the name of one in a `weights` folder. Those are looked for in the
+  /// current directory and the folders above it, then in the program's own folder and those above
+  /// it (so that a build in a checkout finds the checkout's weights, also through a symbolic link),
+  /// then in `../share/temper` from the program (so that an installed program brings its own).
   ///
   /// - Parameters:
   ///   - explicit: a path or a name; nil when nothing was asked for.
   ///   - environment: of the process.
   ///   - executablePath: of the running program, if it can be told.
   ///   - currentDirectory: what relative paths start from.
-  /// - Returns: the path of a folder that holds a model; whether it is sound shows when it is loaded.
-  /// - Throws: `ModelFolderError.notFound`, which lists the places, and the errors of `load` about a path that is there but is
+  /// - Returns: the path of a folder that holds a model; whether it is sound shows when it is
+  ///   loaded.
+  /// - Throws: `ModelFolderError.notFound`, which lists the places, and the errors of `load` about
+  ///   a path that is there but is
   ///   no model.
   public static func resolve(
     explicit: String?, environment: [String: String], executablePath: String?,
@@ -63,7 +66,8 @@ extension ModelFolder {
     throw ModelFolderError.notFound(name: name, source: source, places: places)
   }
 
-  /// The models that `resolve` finds by their names, each name once, sorted; and the one that `TEMPER_MODEL` names.
+  /// The models that `resolve` finds by their names, each name once, sorted; and the one that
+  /// `TEMPER_MODEL` names.
   public static func available(
     environment: [String: String], executablePath: String?, currentDirectory: String
   ) -> [Available] {

@@ -5,18 +5,19 @@ import Transformer
 extension ModelFolder {
   /// Writes the folder, or replaces it as a whole, in one step.
   ///
-  /// The new folder is built beside the old one, flushed to disk and exchanged with it; folders above it are made where
-  /// they are missing. Files of a person's own in the old folder stay. The same contents give the same bytes. Weights are
-  /// written from where they are, without a second copy in memory.
+  /// The new folder is built beside the old one, flushed to disk and exchanged with it; folders
+  /// above it are made where they are missing. Files of a person's own in the old folder stay. The
+  /// same contents give the same bytes. Weights are written from where they are, without a second
+  /// copy in memory.
   ///
-  /// Throws `ModelFolderError` when it cannot be written, with the old folder untouched, and `FolderInUse` while another
-  /// process trains into it.
+  /// Throws `ModelFolderError` when it cannot be written, with the old folder untouched, and
+  /// `FolderInUse` while another process trains into it.
   public static func save(_ contents: Contents, to path: String) throws {
     try save(contents, holding: try lock(path))
   }
 
-  /// The right to write the folder, for as long as the result lives. Throws `FolderInUse` when it is taken already, by this
-  /// process too.
+  /// The right to write the folder, for as long as the result lives. Throws `FolderInUse` when it
+  /// is taken already, by this process too.
   package static func lock(_ path: String) throws -> FolderLock {
     do {
       try FileSystem.createFolders(FileSystem.split(path).parent)
@@ -60,7 +61,8 @@ extension ModelFolder {
     withExtendedLifetime(contents) {}
   }
 
-  /// Parts of the model that was there before, which would make the new one something else to some program.
+  /// Parts of the model that was there before, which would make the new one something else to some
+  /// program.
   private static let stale: Set<String> = [
     File.trainer, "model.safetensors.index.json", "pytorch_model.bin", "adapter_config.json",
     "adapter_model.safetensors", "special_tokens_map.json", "added_tokens.json", "vocab.json",
@@ -88,7 +90,8 @@ extension ModelFolder {
     }
   }
 
-  /// The metadata that ties weights to their vocabulary: the same number of other characters would give plausible nonsense.
+  /// The metadata that ties weights to their vocabulary: the same number of other characters would
+  /// give plausible nonsense.
   static let vocabularyKey = "temper.vocabulary"
 
   /// The SHA-256 of the characters as a JSON array.

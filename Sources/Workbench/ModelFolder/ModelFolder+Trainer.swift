@@ -5,8 +5,8 @@ extension ModelFolder {
   private static let stateKey = "temper.state"
   private static let weightsKey = "temper.weights"
 
-  /// Writes trainer/: state.json, and state.safetensors, which carries the checksums of that file and of the model's weights,
-  /// so that parts of different saves are never taken for one.
+  /// Writes trainer/: state.json, and state.safetensors, which carries the checksums of that file
+  /// and of the model's weights, so that parts of different saves are never taken for one.
   static func write(
     _ trainer: TrainerFiles, weightsChecksum: String, to folder: FolderBuilder
   ) throws {
@@ -23,8 +23,9 @@ extension ModelFolder {
 
   /// Reads what resuming needs, exactly as it was saved.
   ///
-  /// Throws `ModelFolderError.noTrainer` when the folder has no trainer/ part, and `ModelFolderError`, `SafetensorsError` or `FileError`
-  /// when it is damaged, incomplete, or not of the same save as the weights.
+  /// Throws `ModelFolderError.noTrainer` when the folder has no trainer/ part, and
+  /// `ModelFolderError`, `SafetensorsError` or `FileError` when it is damaged, incomplete, or not
+  /// of the same save as the weights.
   public static func loadTrainer(_ path: String, configuration: Configuration) throws
     -> TrainerFiles
   {

@@ -4,19 +4,21 @@ import Transformer
 
 /// A model on disk: a Hugging Face model folder, of which nothing else is needed to run it.
 ///
-///     config.json             the shape, as transformers' `Qwen3Config` writes it, and where the model came from
+///     config.json             the shape, as `Qwen3Config` of transformers writes it, and where the
+///                             model came from
 ///     model.safetensors       the weights under their Hugging Face names
-///     tokenizer.json          the characters, as a tokenizer that cuts text exactly as `Vocabulary` does
+///     tokenizer.json          the characters, as a tokenizer that cuts text as `Vocabulary` does
 ///     tokenizer_config.json   which tokenizer class transformers is to use
 ///     generation_config.json  the sampling that transformers starts from
 ///     README.md               the model card
-///     trainer/                what resuming needs: state.json and state.safetensors; may be left out
+///     trainer/                what resuming needs: state.json and state.safetensors; may be absent
 ///
-/// Reading is strict. A key that changes the mathematics must be there, with a value that this program can represent;
-/// keys that do not are ignored, whoever wrote them. Folders saved by transformers (one attention head, tied or untied,
-/// F32, BF16 or F16) load like our own.
+/// Reading is strict. A key that changes the mathematics must be there, with a value that this
+/// program can represent; keys that do not are ignored, whoever wrote them. Folders saved by
+/// transformers (one attention head, tied or untied, F32, BF16 or F16) load like our own.
 ///
-/// A folder is only ever replaced as a whole (see `AtomicFolder`): a reader sees the old model or the new one.
+/// A folder is only ever replaced as a whole (see `AtomicFolder`): a reader sees the old model or
+/// the new one.
 public enum ModelFolder {
   /// Files, relative to the folder.
   enum File {
@@ -35,7 +37,8 @@ public enum ModelFolder {
   public enum Precision: String, Sendable, CaseIterable {
     /// Exactly as they are.
     case float32
-    /// The upper half of a `Float`, rounded to nearest, ties to even: half the size, 8 significant bits.
+    /// The upper half of a `Float`, rounded to nearest, ties to even: half the size, 8 significant
+    /// bits.
     case bfloat16
   }
 
@@ -128,7 +131,8 @@ public enum ModelFolder {
   public struct TrainerFiles: Sendable {
     /// Numbers and settings: trainer/state.json.
     public var state: JSONValue
-    /// Weights, optimizer moments and the like: trainer/state.safetensors, F32, each tensor under "NAME.<parameter name>".
+    /// Weights, optimizer moments and the like: trainer/state.safetensors, F32, each tensor under
+    /// "NAME.<parameter name>".
     public var tensors: [(name: String, values: Parameters<Float>)]
 
     public init(state: JSONValue, tensors: [(name: String, values: Parameters<Float>)]) {
@@ -137,7 +141,8 @@ public enum ModelFolder {
     }
   }
 
-  /// Whether a model, or a part of one, is in the folder: what must not be overwritten without asking.
+  /// Whether a model, or a part of one, is in the folder: what must not be overwritten without
+  /// asking.
   public static func holdsModel(_ path: String) -> Bool {
     [File.config, File.weights, File.trainer].contains {
       // What cannot be looked at is treated as if nothing were there; writing will say why.

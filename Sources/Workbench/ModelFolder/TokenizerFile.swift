@@ -1,12 +1,13 @@
 import Safetensors
 import Text
 
-/// tokenizer.json, both ways: the vocabulary as a tokenizer of Hugging Face's `tokenizers` library that turns the same text
-/// into the same tokens.
+/// tokenizer.json, both ways: the vocabulary as a tokenizer of Hugging Face's `tokenizers` library
+/// that turns the same text into the same tokens.
 ///
-/// A word-level model over extended grapheme clusters: line ends become LF, the text becomes NFC, and `\X` cuts it. The
-/// model needs the name of a token for unknown words; "<unk>" is not a character and so never in the vocabulary, and
-/// the library then refuses an unknown character instead of replacing it silently.
+/// A word-level model over extended grapheme clusters: line ends become LF, the text becomes NFC,
+/// and `\X` cuts it. The model needs the name of a token for unknown words; "<unk>" is not a
+/// character and so never in the vocabulary, and the library then refuses an unknown character
+/// instead of replacing it silently.
 enum TokenizerFile {
   static let unknown = "<unk>"
 
@@ -56,7 +57,8 @@ enum TokenizerFile {
 
   /// The characters of a tokenizer that does exactly what ours does.
   ///
-  /// `truncation` and `padding` are settings of the last call before transformers saved it, and are ignored.
+  /// `truncation` and `padding` are settings of the last call before transformers saved it, and are
+  /// ignored.
   static func vocabulary(_ tokenizer: FileObject) throws -> Vocabulary {
     try tokenizer.allowOnly(keys: [
       "version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer",
