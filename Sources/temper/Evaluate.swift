@@ -1,0 +1,102 @@
+import ArgumentParser
+import Safetensors
+import Text
+import Transformer
+import Workbench
+
+/// `temper evaluate`: the loss of a model over a corpus.
+struct Evaluate: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Measure how well the model predicts a corpus.",
+    discussion: """
+      The loss is in nats for each character, over the part of each file that training holds back (its last tenth) or \
+      over all of it, in windows of the model's context that do not overlap, which is how training measures too.
+      """)
+
+  /// Which part of a corpus.
+  enum Part: String, CaseIterable, ExpressibleByArgument {
+    case validation, all
+  }
+
+  @Argument(help: "Text files, or folders of them.")
+  var files: [String]
+
+  @OptionGroup var model: ModelOption
+
+  @Option(
+    parsing: .unconditional, help: "Which part: validation (the last tenth of each file) or all.")
+  var split = Part.validation
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Windows start every N characters, and each predicts only what the one before has not: slower, with a longer past.",
+      valueName: "n"))
+  var stride: Int?
+
+  @OptionGroup var threads: ThreadsOption
+
+  @Flag(help: "Print one JSON object.")
+  var json = false
+
+  func validate() throws {
+    if let stride { try Options.check("stride", stride, 1...1_048_576) }
+  }
+
+  func run() throws {
+    let model = try model.load()
+    let context = model.configuration.context
+    if let stride, stride > context {
+      throw ValidationError(
+        "--stride is \(stride); it has to be at most the model's context, \(context).")
+    }
+    let corpus = try Corpus.read(files, vocabulary: model.vocabulary, extending: false).corpus
+    let tokens = try part(of: corpus)
+    let evaluator = Evaluator(model.configuration, threads: threads.count)
+    let evaluation = evaluator.evaluate(model.model, tokens: tokens, stride: stride)
+    let output = Console.output()
+    if json {
+      let object: JSONValue = [
+        "characters": JSONValue(evaluation.characters), "loss": .numberOrNull(evaluation.loss),
+        "bits_per_character": .numberOrNull(evaluation.bitsPerCharacter),
+        "perplexity": .numberOrNull(evaluation.perplexity),
+        "accuracy": .numberOrNull(evaluation.accuracy), "split": JSONValue(split.rawValue),
+        "model": JSONValue(model.name),
+      ]
+      try output.write(bytes: JSON.serialize(object))
+      output.line()
+    } else {
+      output.line("loss         \(evaluation.loss.decimals(4)) nats a character")
+      output.line("             \(evaluation.bitsPerCharacter.decimals(4)) bits a character")
+      output.line("perplexity   \(evaluation.perplexity.decimals(3))")
+      output.line("accuracy     \((100 * evaluation.accuracy).decimals(2))%")
+      output.line("characters   \(evaluation.characters.grouped) (\(split.rawValue))")
+    }
+    try output.flush()
+  }
+
+  private func part(of corpus: Corpus) throws -> [Int32] {
+    switch split {
+    case .all: return corpus.tokens
+    case .validation:
+      let split = Split(corpus, validation: 0.1)
+      guard split.validation.count >= 2 else {
+        throw EvaluationError.nothingHeldBack(characters: corpus.tokens.count)
+      }
+      return split.validation
+    }
+  }
+}
+
+/// Why a corpus cannot be evaluated.
+enum EvaluationError: Error, CustomStringConvertible {
+  case nothingHeldBack(characters: Int)
+
+  var description: String {
+    switch self {
+    case .nothingHeldBack(let characters):
+      "a corpus of \(characters) characters is too short to hold a part back; "
+        + "use --split all to measure on the whole of it"
+    }
+  }
+}

@@ -1,0 +1,53 @@
+import ArgumentParser
+import Safetensors
+import Text
+import Workbench
+
+/// `temper score`: how well a model predicts a text, character by character.
+struct Score: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Tell how well the model predicts a text, character by character.")
+
+  @Argument(help: "The text. \\n is a line break.")
+  var text: String?
+
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("A file that holds the text.", valueName: "file"))
+  var file: String?
+
+  @OptionGroup var model: ModelOption
+
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Of the distributions; above 0.", valueName: "x"))
+  var temperature = 1.0
+
+  @OptionGroup var threads: ThreadsOption
+
+  @Flag(help: "Print one JSON object.")
+  var json = false
+
+  func validate() throws {
+    guard (text == nil) != (file == nil) else {
+      throw ValidationError("Give a text to score, or --file with a file that holds it.")
+    }
+    guard temperature > 0 else {
+      throw ValidationError("--temperature is \(temperature); it has to be above 0 to score.")
+    }
+    try Options.check("temperature", temperature, SessionSettings.temperatures)
+  }
+
+  func run() throws {
+    let model = try model.load()
+    let text = try file.map { try TextFile.text(at: $0) } ?? unescaped(text ?? "")
+    let score = try Scoring.score(
+      text, model: model, temperature: temperature, threads: threads.count, source: file ?? "text")
+    let output = Console.output()
+    if json {
+      try output.write(bytes: JSON.serialize(score.json))
+      output.line()
+    } else {
+      for piece in ScoreLayout.output(score) { output.show(piece) }
+    }
+    try output.flush()
+  }
+}
