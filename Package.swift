@@ -10,6 +10,7 @@ import PackageDescription
 
 let package = Package(
   name: "temper",
+  platforms: [.macOS(.v15)],
   products: [
     .library(name: "Text", targets: ["Text"]),
     .library(name: "Safetensors", targets: ["Safetensors"]),

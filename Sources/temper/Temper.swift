@@ -22,7 +22,7 @@ struct Temper: ParsableCommand {
       """,
     version: "1.0.0",
     subcommands: [
-      Repl.self, Generate.self, Compare.self, Evaluate.self, Score.self, Inspect.self,
+      Train.self, Repl.self, Generate.self, Compare.self, Evaluate.self, Score.self, Inspect.self,
       GradCheck.self,
     ],
     defaultSubcommand: Repl.self)

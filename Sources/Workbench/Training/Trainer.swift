@@ -77,6 +77,33 @@ public final class Trainer {
     best.elements.copy(weights.elements)
   }
 
+  /// A run from the start, on files, with the settings that `options` leaves open chosen for them.
+  ///
+  /// - Parameters:
+  ///   - files: text files, and folders of them.
+  ///   - base: a model to start from. Its vocabulary is extended by what the text adds.
+  /// - Throws: `TextError` for files that cannot be used, besides what `init(_:)` throws.
+  public convenience init(
+    files: [String], options: TrainingOptions, threads: Int, folder: String?, command: String,
+    base: LanguageModel? = nil
+  ) throws {
+    try options.validate()
+    let (corpus, added) =
+      if let base {
+        try Corpus.read(files, vocabulary: base.vocabulary, extending: true)
+      } else {
+        (try Corpus.read(files), [String]())
+      }
+    let share = options.validation ?? TrainingSettings().validation
+    let settings = try TrainingSettings(
+      options, trainingCharacters: Split(corpus, validation: share).training.count,
+      base: base?.configuration)
+    try self.init(
+      Job(
+        corpus: corpus, settings: settings, threads: threads, folder: folder, command: command,
+        base: base.map { ($0, added) }))
+  }
+
   private init(_ job: Job, resuming saved: LanguageModel?) throws {
     self.job = job
     let corpus = job.corpus

@@ -107,10 +107,15 @@ extension TrainingSettings {
 
   /// The settings for a text: a preset's, changed by what a person asked for, with regularization that follows the number of epochs.
   ///
-  /// - Parameter trainingCharacters: characters to train on. A context that they do not fill is shortened.
+  /// - Parameters:
+  ///   - trainingCharacters: characters to train on. A context that they do not fill is shortened.
+  ///   - base: the shape of the model to start from. Its weights are worth something, so learning rates are `fineTuningShare` of those for
+  ///     a new model.
   /// - Throws: `TrainingError.option` for a value that makes no sense.
-  public init(_ options: TrainingOptions, trainingCharacters: Int) throws {
-    try Self.check(options)
+  public init(
+    _ options: TrainingOptions, trainingCharacters: Int, base: Configuration? = nil
+  ) throws {
+    try options.validate()
     self = (options.preset ?? .small).settings
     if options.preset == nil, options.hasShape { self = TrainingSettings() }
 
@@ -120,14 +125,23 @@ extension TrainingSettings {
     if options.width != nil { feedForward = Self.feedForward(width: width) }
     feedForward = options.feedForward ?? feedForward
     context = options.context ?? context
-    batch = options.batch ?? batch
     isTied = options.isTied ?? isTied
+    if let base {
+      (layers, width, headWidth) = (base.layers, base.width, base.headWidth)
+      (feedForward, isTied) = (base.feedForward, base.isTied)
+      context = min(options.context ?? base.context, base.context)
+    }
+    batch = options.batch ?? batch
     targetLoss = options.targetLoss
     if let minutes = options.minutes { duration = .minutes(minutes) }
     if let steps = options.steps { duration = .steps(steps) }
 
     optimizer = options.optimizer ?? optimizer
     if optimizer == .adamw { (learningRate, adamLearningRate) = (0.003, 0.003) }
+    if base != nil {
+      learningRate *= Self.fineTuningShare
+      adamLearningRate *= Self.fineTuningShare
+    }
     if let rate = options.learningRate {
       // The ratio between Muon's rate and AdamW's stays as it is.
       adamLearningRate *= rate / learningRate
@@ -155,6 +169,21 @@ extension TrainingSettings {
     evaluateEvery = options.evaluateEvery ?? interval
     sampleEvery = options.sampleEvery ?? 0
     saveEvery = options.saveEvery ?? interval
+  }
+
+  /// The learning rate of fine-tuning as a share of that for a new model.
+  static let fineTuningShare = 0.3
+
+  /// Changes what may change when a run is resumed: how long it is and how often it reports.
+  public mutating func change(_ options: TrainingOptions) throws {
+    try options.validate()
+    if let minutes = options.minutes { duration = .minutes(minutes) }
+    if let steps = options.steps { duration = .steps(steps) }
+    targetLoss = options.targetLoss ?? targetLoss
+    evaluateEvery = options.evaluateEvery ?? evaluateEvery
+    sampleEvery = options.sampleEvery ?? sampleEvery
+    saveEvery = options.saveEvery ?? saveEvery
+    precision = options.precision ?? precision
   }
 
   /// How often the training text will be read.
@@ -185,8 +214,11 @@ extension TrainingSettings {
     case .minutes: 100
     }
   }
+}
 
-  private static func check(_ options: TrainingOptions) throws {
+extension TrainingOptions {
+  /// Throws `TrainingError.option` for the first value that makes no sense.
+  public func validate() throws {
     func check(_ name: String, _ value: Int?, _ range: ClosedRange<Int>) throws {
       guard let value, !range.contains(value) else { return }
       throw TrainingError.option(
@@ -200,41 +232,39 @@ extension TrainingSettings {
         name: name, value: "\(value)",
         allowed: "a number from \(range.lowerBound) to \(range.upperBound)")
     }
-    try check("layers", options.layers, 1...256)
-    try check("width", options.width, 1...16_384)
-    try check("head-width", options.headWidth, 2...16_384)
-    try check("feed-forward", options.feedForward, 1...65_536)
-    try check("context", options.context, 1...65_536)
-    try check("batch", options.batch, 1...65_536)
-    try check("steps", options.steps, 1...1_000_000_000)
-    try check("minutes", options.minutes, 0.001...1_000_000)
-    try check("target-loss", options.targetLoss, 0.0001...100)
-    try check("learning-rate", options.learningRate, 1e-9...1000)
-    try check("adamw-learning-rate", options.adamLearningRate, 1e-9...1000)
-    try check("beta1", options.beta1, 0...0.999_999)
-    try check("beta2", options.beta2, 0...0.999_999_99)
-    try check("weight-decay", options.weightDecay, 0...100)
-    try check("warmup", options.warmup, 0...1_000_000_000)
-    try check("clip", options.clip, 0...1e9)
-    try check("dropout", options.dropout, 0...0.95)
-    try check("label-smoothing", options.labelSmoothing, 0...0.95)
-    try check("z-loss", options.zLoss, 0...10)
-    try check("validation", options.validation, 0...0.9)
-    try check("eval-every", options.evaluateEvery, 0...1_000_000_000)
-    try check("sample-every", options.sampleEvery, 0...1_000_000_000)
-    try check("save-every", options.saveEvery, 0...1_000_000_000)
-    if let head = options.headWidth, head % 2 != 0 {
+    try check("layers", layers, 1...256)
+    try check("width", width, 1...16_384)
+    try check("head-width", headWidth, 2...16_384)
+    try check("feed-forward", feedForward, 1...65_536)
+    try check("context", context, 1...65_536)
+    try check("batch", batch, 1...65_536)
+    try check("steps", steps, 1...1_000_000_000)
+    try check("minutes", minutes, 0.001...1_000_000)
+    try check("target-loss", targetLoss, 0.0001...100)
+    try check("learning-rate", learningRate, 1e-9...1000)
+    try check("adamw-learning-rate", adamLearningRate, 1e-9...1000)
+    try check("beta1", beta1, 0...0.999_999)
+    try check("beta2", beta2, 0...0.999_999_99)
+    try check("weight-decay", weightDecay, 0...100)
+    try check("warmup", warmup, 0...1_000_000_000)
+    try check("clip", clip, 0...1e9)
+    try check("dropout", dropout, 0...0.95)
+    try check("label-smoothing", labelSmoothing, 0...0.95)
+    try check("z-loss", zLoss, 0...10)
+    try check("validation", validation, 0...0.9)
+    try check("eval-every", evaluateEvery, 0...1_000_000_000)
+    try check("sample-every", sampleEvery, 0...1_000_000_000)
+    try check("save-every", saveEvery, 0...1_000_000_000)
+    if let head = headWidth, head % 2 != 0 {
       throw TrainingError.option(name: "head-width", value: "\(head)", allowed: "an even number")
     }
-    if options.steps != nil, options.minutes != nil {
+    if steps != nil, minutes != nil {
       throw TrainingError.option(
-        name: "minutes", value: "\(options.minutes ?? 0)",
+        name: "minutes", value: "\(minutes ?? 0)",
         allowed: "only one of steps and minutes")
     }
   }
-}
 
-extension TrainingOptions {
   /// Whether a person chose a shape of their own, so that the smallest sensible defaults fill in the rest.
   fileprivate var hasShape: Bool {
     layers != nil || width != nil || context != nil || batch != nil

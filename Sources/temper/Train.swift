@@ -1,0 +1,123 @@
+import ArgumentParser
+import Safetensors
+import Text
+import Workbench
+
+#if canImport(Darwin)
+  import Darwin
+#else
+  import Glibc
+#endif
+
+/// `temper train`: makes a model from text files.
+struct Train: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Train a model on a text.",
+    discussion: """
+      The last tenth of each file is kept for validation, and the folder gets the weights that predict it best. Ctrl-C \
+      finishes the step and saves; --resume goes on as if nothing had happened.
+      """)
+
+  @Argument(
+    help: ArgumentHelp("Text files in UTF-8, or folders of them.", valueName: "file"),
+    completion: .file())
+  var files: [String]
+
+  @Option(
+    help: ArgumentHelp(
+      "The model folder to write; weights/ and the first file's name if not given.",
+      valueName: "dir"))
+  var out: String?
+
+  @Option(help: ArgumentHelp("Start from another folder's weights.", valueName: "dir"))
+  var from: String?
+
+  @OptionGroup var options: TrainingArguments
+  @OptionGroup var threads: ThreadsOption
+
+  @Flag(help: "Go on where a training into the same folder stopped.")
+  var resume = false
+
+  @Flag(help: "Replace a model that the folder holds.")
+  var force = false
+
+  @Flag(help: "Print what happens as JSON, an object a line.")
+  var json = false
+
+  func validate() throws {
+    try Options.check { try options.check() }
+    if resume, force { throw ValidationError("--resume and --force exclude one another") }
+    if resume, from != nil { throw ValidationError("--resume and --from exclude one another") }
+    if resume, let name = options.givenButFixed {
+      throw ValidationError(
+        "--\(name) cannot be changed by --resume, only how long to train and how often to report")
+    }
+    if from != nil, let name = options.givenShape {
+      throw ValidationError("--\(name) cannot be changed for a model that exists; leave it out")
+    }
+  }
+
+  func run() throws {
+    // To be told to end is to be interrupted: the step is finished and saved.
+    Interrupts.install(SIGTERM)
+    Interrupts.set(.record)
+    let trainer = try trainer()
+    let report: TrainingReport = json ? JSONReport() : TextReport()
+    let end = try trainer.run(
+      shouldStop: { Interrupts.isRequested }, onEvent: { try report.show($0) })
+    if end.reason == .interrupted {
+      try report.note("to go on: temper train \(resumeArguments) --resume")
+      throw ExitCode(130)
+    }
+  }
+
+  private var folder: String { out ?? Self.defaultFolder(files[0]) }
+
+  private var resumeArguments: String {
+    (files + ["--out", folder]).map(Self.shellQuoted).joined(separator: " ")
+  }
+
+  private func trainer() throws -> Trainer {
+    if resume {
+      return try Trainer(resuming: folder, paths: files, threads: threads.count) {
+        try $0.change(options.chosen)
+      }
+    }
+    guard force || !ModelFolder.holdsModel(folder) else {
+      throw TrainingError.holdsModel(path: folder)
+    }
+    return try Trainer(
+      files: files, options: options.chosen, threads: threads.count, folder: folder,
+      command: command, base: try from.map { try ModelFolder.load(try ModelChoice.path($0)) })
+  }
+
+  /// The command as it was typed, as the model card records it.
+  private var command: String {
+    (["temper"] + CommandLine.arguments.dropFirst().filter { $0 != "--force" && $0 != "--json" })
+      .map(Self.shellQuoted).joined(separator: " ")
+  }
+
+  /// weights/ and a file's name without its ending.
+  private static func defaultFolder(_ path: String) -> String {
+    let name = path.split(separator: "/").last.map(String.init) ?? "model"
+    let stem = name.split(separator: ".").first.map(String.init) ?? "model"
+    return "weights/\(stem == ".." ? "model" : stem)"
+  }
+
+  private static func shellQuoted(_ word: String) -> String {
+    let safe = word.utf8.allSatisfy {
+      switch $0 {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "/"),
+        UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "="), UInt8(ascii: ","):
+        true
+      default: false
+      }
+    }
+    return safe && !word.isEmpty
+      ? word
+      : "'"
+        + word.split(separator: "'", omittingEmptySubsequences: false)
+        .joined(separator: #"'\''"#) + "'"
+  }
+}
