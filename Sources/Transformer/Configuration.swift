@@ -52,6 +52,12 @@ public struct Configuration: Sendable, Equatable {
       throw ConfigurationError.outOfRange(
         name: "head width", value: "\(headWidth)", allowed: "even numbers")
     }
+    guard layers * context * headWidth <= Self.largestCacheSize else {
+      throw ConfigurationError.outOfRange(
+        name: "context", value: "\(context)",
+        allowed: "what memory holds: layers x context x head width may be "
+          + "\(Self.largestCacheSize) at most")
+    }
     guard ropeTheta.isFinite, ropeTheta > 0 else {
       throw ConfigurationError.outOfRange(
         name: "rope theta", value: "\(ropeTheta)", allowed: "finite numbers above 0")
@@ -68,6 +74,9 @@ public struct Configuration: Sendable, Equatable {
 
   /// More parameters than this are refused: a gigabyte of weights is beyond what this program is for.
   public static let largestParameterCount = 1 << 28
+
+  /// The keys of one text, over all layers, are at most so many numbers.
+  public static let largestCacheSize = 1 << 28
 
   /// How many numbers the model has learnt.
   public var parameterCount: Int {

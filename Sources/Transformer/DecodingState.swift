@@ -57,7 +57,7 @@ public final class DecodingState<Scalar: Real> {
     read = 0
   }
 
-  fileprivate func markAllRead() { read = window.count }
+  fileprivate func markRead(_ characters: Int) { read += characters }
 }
 
 /// Runs a model on growing texts: one pass for each new character, with the keys and values of earlier ones kept.
@@ -69,11 +69,14 @@ public final class Decoder<Scalar: Real> {
   /// (texts, vocabulary size): the logits after the last character of each.
   public let logits: Matrix<Scalar>
 
-  /// Room for the rows of one pass: new characters of one text, or one of each.
+  /// Room for the rows of one pass: some new characters of one text, or one of each.
   private let x, normalized, queryKeyValue, query, probabilities, attended, gateUp,
     hidden: Matrix<Scalar>
   private let last: Matrix<Scalar>
   private let inverse: Matrix<Scalar>
+
+  /// New characters of a text that go through the layers at once: enough for fast products, and no more memory than that.
+  private static var rowsPerPass: Int { Attention.block }
 
   /// - Parameter texts: how many texts grow at once.
   public init(_ model: Model<Scalar>, texts: Int = 1) {
@@ -81,7 +84,7 @@ public final class Decoder<Scalar: Real> {
     self.model = model
     let c = model.configuration
     states = (0..<texts).map { _ in DecodingState(c) }
-    let rows = max(texts, c.context)
+    let rows = max(texts, Self.rowsPerPass)
     x = Matrix(rows: rows, columns: c.width)
     normalized = Matrix(rows: rows, columns: c.width)
     queryKeyValue = Matrix(rows: rows, columns: 3 * c.headWidth)
@@ -120,10 +123,14 @@ public final class Decoder<Scalar: Real> {
 
   /// Reads what is new in the window of one text.
   private func read(_ text: Int) {
-    pass(firstText: text, texts: 1, rowsEach: states[text].window.count - states[text].read)
+    let state = states[text]
+    while state.read < state.window.count {
+      let rows = min(Self.rowsPerPass, state.window.count - state.read)
+      pass(firstText: text, texts: 1, rowsEach: rows)
+    }
   }
 
-  /// Takes the last `rowsEach` characters of each window through all layers.
+  /// Takes the next `rowsEach` unread characters of each window through all layers.
   private func pass(firstText: Int, texts: Int, rowsEach: Int) {
     let c = model.configuration
     let head = c.headWidth
@@ -172,7 +179,7 @@ public final class Decoder<Scalar: Real> {
     let (last, logits) = (last[rows: 0..<texts], logits[rows: firstText..<firstText + texts])
     for text in 0..<texts {
       last[text].copy(x[(text + 1) * rowsEach - 1])
-      states[firstText + text].markAllRead()
+      states[firstText + text].markRead(rowsEach)
     }
     // The residual stream of this pass is used up, so its normalization may replace it.
     let ready = normalized[rows: 0..<texts]

@@ -29,7 +29,7 @@ public struct GradientCheck: Sendable {
 
   public init(
     objective: Objective = Objective(), dropout: Double = 0, elementsPerTensor: Int = 64,
-    seed: UInt64 = 1, step: Double = 1e-3
+    seed: UInt64 = 1, step: Double = 1e-4
   ) {
     self.objective = objective
     self.dropout = dropout

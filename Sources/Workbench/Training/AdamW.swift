@@ -6,14 +6,14 @@ import Transformer
 /// w = w - η λ w - η (m / (1 - β₁ᵗ)) / (√(v / (1 - β₂ᵗ)) + ε).
 ///
 /// Source: Loshchilov and Hutter, "Decoupled Weight Decay Regularization" (2017); the same numbers as PyTorch's `AdamW`.
-enum AdamW {
+package enum AdamW {
   /// ε.
   static let epsilon = 1e-8
 
   /// - Parameters:
   ///   - first, second: the moments m and v, zero before the first step.
   ///   - decay: λ for these weights.
-  static func update(
+  package static func update(
     _ weights: Row<Float>, gradient: Row<Float>, first: Row<Float>, second: Row<Float>,
     _ step: OptimizerStep, decay: Double
   ) {

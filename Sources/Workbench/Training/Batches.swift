@@ -4,13 +4,13 @@ import Transformer
 ///
 /// The text is cut into windows of `context` characters, from a start that is drawn anew each epoch. An epoch takes every window once, in
 /// an order of its own. Sequence j of all that are ever trained on is window j mod n of epoch j / n.
-struct Batches {
+package struct Batches {
   private let tokens: [Int32]
   private let context: Int
   private let batch: Int
   private let generator: CounterGenerator
   /// Windows in an epoch, n.
-  let windows: Int
+  package let windows: Int
   /// Starts that an epoch may be given: 0..<starts.
   private let starts: Int
 
@@ -19,7 +19,7 @@ struct Batches {
   private var start = 0
 
   /// - Precondition: the text has more than `context` characters.
-  init(_ tokens: [Int32], context: Int, batch: Int, seed: UInt64) {
+  package init(_ tokens: [Int32], context: Int, batch: Int, seed: UInt64) {
     precondition(tokens.count > context, "the text must be longer than the context")
     self.tokens = tokens
     self.context = context
@@ -41,7 +41,7 @@ struct Batches {
   ///   - step: 0 for the first.
   ///   - sequence: in 0..<batch.
   ///   - slot: the sequence of `activations` that receives it.
-  mutating func write(
+  package mutating func write(
     step: Int, sequence: Int, into activations: Activations<Float>, slot: Int
   ) {
     let (epoch, index) = (step * batch + sequence).quotientAndRemainder(dividingBy: windows)

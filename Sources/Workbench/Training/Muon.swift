@@ -7,13 +7,13 @@ import Transformer
 /// does not matter.
 ///
 /// Source: Jordan et al., "Muon: An optimizer for hidden layers in neural networks" (2024).
-final class Muon {
+package final class Muon {
   /// The update, with at most as many rows as columns, and the products of an iteration.
   private let x, next: Matrix<Float>
   private let square, polynomial: Matrix<Float>
   private let isTransposed: Bool
 
-  init(rows: Int, columns: Int) {
+  package init(rows: Int, columns: Int) {
     isTransposed = rows > columns
     let (short, long) = (min(rows, columns), max(rows, columns))
     x = Matrix(rows: short, columns: long)
@@ -30,7 +30,7 @@ final class Muon {
   /// - Parameters:
   ///   - weights: (rows, columns).
   ///   - gradient, momentum: their elements, row after row; the momentum is zero before the first step.
-  func update(
+  package func update(
     _ weights: Matrix<Float>, gradient: Row<Float>, momentum: Row<Float>, _ step: OptimizerStep
   ) {
     let mu = Float(Self.momentum(step: step.step))

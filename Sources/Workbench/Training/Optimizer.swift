@@ -9,15 +9,28 @@ public enum OptimizerKind: String, Sendable, Equatable, CaseIterable {
 }
 
 /// The optimizer's settings for one step.
-struct OptimizerStep {
+package struct OptimizerStep {
   /// The learning rate of AdamW, and of Muon where it applies.
   var adamRate, muonRate: Double
   var beta1, beta2: Double
-  var weightDecay: Double
+  package var weightDecay: Double
   /// What every gradient is multiplied by: less than 1 when it is clipped.
   var gradientScale: Double
   /// 0 for the first step.
   var step: Int
+
+  package init(
+    adamRate: Double, muonRate: Double, beta1: Double, beta2: Double, weightDecay: Double,
+    gradientScale: Double, step: Int
+  ) {
+    self.adamRate = adamRate
+    self.muonRate = muonRate
+    self.beta1 = beta1
+    self.beta2 = beta2
+    self.weightDecay = weightDecay
+    self.gradientScale = gradientScale
+    self.step = step
+  }
 }
 
 /// AdamW and Muon over all parameters, in tasks that do not depend on one another, so that the result does not depend on

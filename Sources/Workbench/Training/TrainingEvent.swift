@@ -74,6 +74,12 @@ public enum TrainingEvent: Sendable {
     /// The mean training loss since the last point, and the validation loss if there is one.
     public let loss: Double
     public let validationLoss: Double?
+
+    public init(step: Int, loss: Double, validationLoss: Double?) {
+      self.step = step
+      self.loss = loss
+      self.validationLoss = validationLoss
+    }
   }
 }
 

@@ -69,7 +69,7 @@ extension TrainingSettings {
   }
 
   /// The settings that `json` wrote; nil unless all are there, each of its type.
-  init?(json: JSONValue) {
+  package init?(json: JSONValue) {
     self.init()
     for field in Self.fields {
       switch field {

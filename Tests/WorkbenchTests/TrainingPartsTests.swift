@@ -1,0 +1,191 @@
+import Testing
+import Transformer
+import Workbench
+
+@Suite struct ScheduleTests {
+  @Test func warmupRisesAndLinearFalls() {
+    let schedule = Schedule(shape: .linear, warmup: 4)
+    #expect((0..<4).map { schedule.factor(step: $0, progress: 0) } == [0.25, 0.5, 0.75, 1])
+    #expect(schedule.factor(step: 10, progress: 0) == 1)
+    #expect(abs(schedule.factor(step: 10, progress: 0.5) - 0.51) < 1e-12)
+    #expect(abs(schedule.factor(step: 10, progress: 1) - 0.02) < 1e-12)
+    #expect(abs(schedule.factor(step: 10, progress: 7) - 0.02) < 1e-12)
+  }
+
+  @Test func cosineAndConstant() {
+    let cosine = Schedule(shape: .cosine, warmup: 0)
+    #expect(abs(cosine.factor(step: 0, progress: 0) - 1) < 1e-12)
+    #expect(abs(cosine.factor(step: 0, progress: 0.5) - 0.51) < 1e-12)
+    #expect(abs(cosine.factor(step: 0, progress: 1) - 0.02) < 1e-12)
+    let constant = Schedule(shape: .constant, warmup: 0)
+    #expect([0, 0.3, 1].allSatisfy { constant.factor(step: 0, progress: $0) == 1 })
+  }
+}
+
+@Suite struct BatchesTests {
+  /// What a step trains on, sequence by sequence.
+  private func sequences(
+    _ batches: inout Batches, step: Int, batch: Int, context: Int
+  ) throws -> [(tokens: [Int32], targets: [Int32])] {
+    let configuration = try Configuration(
+      vocabularySize: 2, layers: 1, width: 2, headWidth: 2, feedForward: 2, context: context)
+    let a = Activations<Float>(configuration, sequences: batch, context: context)
+    for sequence in 0..<batch {
+      batches.write(step: step, sequence: sequence, into: a, slot: sequence)
+    }
+    return (0..<batch).map {
+      let rows = $0 * context..<($0 + 1) * context
+      return (Array(a.tokens[rows]), Array(a.targets[rows]))
+    }
+  }
+
+  @Test(arguments: [(11, 10), (12, 3), (100, 7), (101, 10), (1000, 33)])
+  func anEpochTakesEveryWindowOnce(_ length: Int, _ context: Int) throws {
+    let text = (0..<Int32(length)).map { $0 }
+    var batches = Batches(text, context: context, batch: 1, seed: 5)
+    var orders: [[Int32]] = []
+    for epoch in 0..<3 {
+      var firsts: [Int32] = []
+      for step in epoch * batches.windows..<(epoch + 1) * batches.windows {
+        let (tokens, targets) = try sequences(&batches, step: step, batch: 1, context: context)[0]
+        #expect(tokens == (0..<Int32(context)).map { tokens[0] + $0 })
+        #expect(targets == tokens.map { $0 + 1 })
+        #expect(tokens[0] >= 0 && targets[context - 1] < Int32(length))
+        firsts.append(tokens[0])
+      }
+      let sorted = firsts.sorted()
+      #expect(zip(sorted, sorted.dropFirst()).allSatisfy { $1 - $0 == Int32(context) })
+      orders.append(firsts)
+    }
+    if batches.windows > 5 { #expect(orders[0] != orders[1]) }
+  }
+
+  @Test func aStepIsAFunctionOfItsNumber() throws {
+    let text = (0..<Int32(500)).map { $0 }
+    var forward = Batches(text, context: 8, batch: 4, seed: 9)
+    let inOrder = try (0..<40).map {
+      try sequences(&forward, step: $0, batch: 4, context: 8).map(\.tokens)
+    }
+    for step in [39, 3, 20, 0, 31] {
+      var fresh = Batches(text, context: 8, batch: 4, seed: 9)
+      #expect(
+        try sequences(&fresh, step: step, batch: 4, context: 8).map(\.tokens) == inOrder[step])
+    }
+  }
+}
+
+@Suite struct OptimizerTests {
+  private func row(_ values: [Float]) -> Matrix<Float> {
+    let matrix = Matrix<Float>(rows: 1, columns: values.count)
+    for (i, value) in values.enumerated() { matrix[0][i] = value }
+    return matrix
+  }
+
+  private let step = OptimizerStep(
+    adamRate: 0.1, muonRate: 0.1, beta1: 0.9, beta2: 0.99, weightDecay: 0.5, gradientScale: 1,
+    step: 0)
+
+  @Test func adamWByHand() {
+    let (w, g, m, v) = (row([1, -2]), row([0.5, -4]), row([0, 0]), row([0, 0]))
+    AdamW.update(w[0], gradient: g[0], first: m[0], second: v[0], step, decay: 0.5)
+    // After one step m / (1 - β₁) is g and v / (1 - β₂) is g², so each weight moves by the rate, against its gradient's sign.
+    #expect(abs(w[0][0] - (1 * 0.95 - 0.1)) < 1e-6)
+    #expect(abs(w[0][1] - (-2 * 0.95 + 0.1)) < 1e-6)
+    #expect(abs(m[0][0] - 0.05) < 1e-7)
+    #expect(abs(v[0][0] - 0.0025) < 1e-8)
+  }
+
+  @Test func muonStepsAreNearlyOrthogonal() {
+    for (rows, columns) in [(8, 8), (6, 20), (20, 6)] {
+      let generator = CounterGenerator(key: UInt64(rows))
+      let (w, g) = (
+        Matrix<Float>(rows: rows, columns: columns), Matrix<Float>(rows: 1, columns: rows * columns)
+      )
+      for i in 0..<rows * columns { g[0][i] = Float(generator.normals(at: UInt64(i)).0) * 1000 }
+      let momentum = Matrix<Float>(rows: 1, columns: rows * columns)
+      var step = step
+      step.weightDecay = 0
+      Muon(rows: rows, columns: columns).update(w, gradient: g[0], momentum: momentum[0], step)
+      // The step over its rate has singular values near 1, so its squares sum to about the smaller side.
+      let scale = 0.1 * max(1, Double(rows) / Double(columns)).squareRoot()
+      let squares = (0..<rows).reduce(0.0) { $0 + Double(w[$1].sumOfSquares) } / (scale * scale)
+      #expect(abs(squares / Double(min(rows, columns)) - 1) < 0.35)
+      // It goes against the gradient.
+      var along = 0.0
+      for r in 0..<rows {
+        for c in 0..<columns { along += Double(w[r][c] * g[0][r * columns + c]) }
+      }
+      #expect(along < 0)
+    }
+  }
+}
+
+@Suite struct SettingsTests {
+  @Test func aValueThatMakesNoSenseIsNamed() {
+    func refused(_ change: (inout TrainingOptions) -> Void) -> String? {
+      var options = TrainingOptions()
+      change(&options)
+      do {
+        try options.validate()
+        return nil
+      } catch TrainingError.option(let name, _, _) {
+        return name
+      } catch {
+        return "\(error)"
+      }
+    }
+    #expect(refused { $0.steps = 0 } == "steps")
+    #expect(refused { $0.steps = -1 } == "steps")
+    #expect(refused { $0.minutes = .nan } == "minutes")
+    #expect(refused { $0.learningRate = .infinity } == "learning-rate")
+    #expect(refused { $0.learningRate = 0 } == "learning-rate")
+    #expect(refused { $0.width = Int.max } == "width")
+    #expect(refused { $0.headWidth = 7 } == "head-width")
+    #expect(refused { $0.dropout = 1 } == "dropout")
+    #expect(refused { $0.validation = -0.1 } == "validation")
+    #expect(refused { $0.layers = 1_000_000 } == "layers")
+    #expect(refused { ($0.steps, $0.minutes) = (1, 1) } == "minutes")
+    #expect(refused { $0.steps = 1 } == nil)
+  }
+
+  @Test func jsonRoundTrips() throws {
+    for preset in Preset.allCases {
+      var options = TrainingOptions()
+      options.preset = preset
+      options.targetLoss = 1.5
+      options.seed = .max
+      options.labelSmoothing = 0.1
+      let settings = try TrainingSettings(options, trainingCharacters: 1_000_000)
+      #expect(TrainingSettings(json: settings.json) == settings)
+    }
+  }
+
+  @Test func regularizationFollowsEpochs() throws {
+    func dropout(_ characters: Int) throws -> Double {
+      try TrainingSettings(TrainingOptions(), trainingCharacters: characters).dropout
+    }
+    #expect(try dropout(100_000_000) == 0)
+    #expect(try dropout(100_000) > 0)
+  }
+}
+
+@Suite struct LossCurveTests {
+  @Test func drawsBothLosses() {
+    let curve = LossCurve(
+      (1...10).map {
+        .init(step: $0 * 10, loss: 3 / Double($0), validationLoss: 3.3 / Double($0))
+      })
+    let lines = curve.lines(width: 60, height: 8)
+    #expect(lines.count == 10)
+    #expect(lines.allSatisfy { $0.count <= 60 })
+    #expect(lines[0].contains("3.30"))
+    #expect(lines[9].contains("o validation") && lines[9].hasSuffix("step 100"))
+  }
+
+  @Test func nothingToDraw() {
+    #expect(LossCurve([]).lines(width: 60, height: 8).isEmpty)
+    #expect(
+      LossCurve([.init(step: 1, loss: .nan, validationLoss: nil)]).lines(width: 60, height: 8)
+        .isEmpty)
+  }
+}
