@@ -129,15 +129,24 @@ public struct Parameters<Scalar: Real>: Sendable {
       columns: entry.shape[entry.shape.count - 1])
   }
 
-  /// All elements as one row.
+  /// All elements as one row, to be used while the parameters are in scope.
   public var elements: Row<Scalar> { Row(base: storage.base, count: storage.count) }
 
   /// A copy with memory of its own.
   public func copy() -> Parameters {
     let copy = Parameters(configuration)
-    copy.elements.copy(elements)
+    copy.copy(self)
     return copy
   }
+
+  /// Takes the elements of parameters of the same shape.
+  public func copy(_ other: Parameters) {
+    // A row does not keep its memory alive.
+    withExtendedLifetime(other) { elements.copy(other.elements) }
+  }
+
+  /// All elements, copied.
+  public var values: [Scalar] { withExtendedLifetime(self) { elements.elements } }
 
   /// Sets the values that training starts from. The same seed gives the same values.
   ///

@@ -52,7 +52,7 @@ import Workbench
   ) throws -> [Float] {
     let trainer = try Trainer(Trainer.Job(corpus: corpus, settings: settings, threads: threads))
     try trainer.run()
-    return trainer.languageModel.model.parameters.elements.elements
+    return trainer.languageModel.model.parameters.values
   }
 
   @Test(arguments: OptimizerKind.allCases, [false, true])
@@ -128,7 +128,7 @@ import Workbench
       }
       for (a, b) in zip(states[0], states[1]) {
         #expect(a.name == b.name)
-        #expect(a.values.elements.elements == b.values.elements.elements)
+        #expect(a.values.values == b.values.values)
       }
     }
   }

@@ -103,7 +103,7 @@ public struct Matrix<Scalar: Real>: @unchecked Sendable {
 
 /// A view of consecutive scalars: one row of a matrix, or a whole parameter vector.
 ///
-/// It does not keep the memory alive: use it while its matrix is in scope. Elements are checked against
+/// It does not keep the memory alive: never take a row of a temporary, and use it while its matrix is in scope. Elements are checked against
 /// the bounds in debug builds only, because the layers' inner loops run over them.
 public struct Row<Scalar: Real>: @unchecked Sendable {
   @usableFromInline let base: UnsafeMutablePointer<Scalar>

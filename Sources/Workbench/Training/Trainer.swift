@@ -74,7 +74,7 @@ public final class Trainer {
     } else {
       weights.initialize(seed: settings.seed)
     }
-    best.elements.copy(weights.elements)
+    best.copy(weights)
   }
 
   /// A run from the start, on files, with the settings that `options` leaves open chosen for them.
@@ -146,8 +146,10 @@ public final class Trainer {
   /// Copies the weights of a model whose vocabulary may be smaller; new characters start as in a new model.
   private func initialize(from base: Parameters<Float>) {
     weights.initialize(seed: settings.seed)
-    for (entry, old) in zip(weights.entries, base.entries) {
-      weights.row(entry)[0..<old.count].copy(base.row(old))
+    withExtendedLifetime(base) {
+      for (entry, old) in zip(weights.entries, base.entries) {
+        weights.row(entry)[0..<old.count].copy(base.row(old))
+      }
     }
   }
 
@@ -197,7 +199,7 @@ extension Trainer {
       if isDue(settings.saveEvery), !isLast { try saveOrReport(onEvent) }
     }
     seconds = clock.elapsed
-    if bestLoss == nil { best.elements.copy(weights.elements) }
+    if bestLoss == nil { best.copy(weights) }
     try save()
     if let folder = job.folder { try onEvent(.saved(step: step, path: folder)) }
     let end = TrainingEvent.End(
@@ -289,7 +291,7 @@ extension Trainer {
     if isBest {
       bestLoss = evaluation.loss
       bestStep = step
-      best.elements.copy(weights.elements)
+      best.copy(weights)
     }
     history.append(
       .init(step: step, loss: trainingLoss, validationLoss: evaluation.loss))
@@ -461,12 +463,12 @@ extension Trainer {
       return .init(
         step: step, loss: point[1]?.doubleValue ?? .nan, validationLoss: point[2]?.doubleValue)
     }
-    best.elements.copy(saved.model.parameters.elements)
+    best.copy(saved.model.parameters)
     for (name, values) in stateTensors {
       guard let tensor = files.tensors.first(where: { $0.name == name }) else {
         throw corrupt("the tensors \"\(name)\" are missing")
       }
-      values.elements.copy(tensor.values.elements)
+      values.copy(tensor.values)
     }
   }
 }
