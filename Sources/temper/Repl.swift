@@ -46,7 +46,25 @@ struct Repl: ParsableCommand {
       models: {
         ModelChoice.available().map { SessionEnvironment.ListedModel(name: $0.name, path: $0.path) }
       },
-      load: { try ModelFolder.load(try ModelChoice.path($0)) })
+      load: { try ModelFolder.load(try ModelChoice.path($0)) },
+      train: { request, model, shouldStop, _ in
+        try Self.train(request, model, shouldStop, TextReport(output))
+      })
+  }
+
+  /// `/train`: goes on training the model in memory, for a minute unless told otherwise.
+  private static func train(
+    _ request: SessionEnvironment.TrainingRequest, _ model: LanguageModel,
+    _ shouldStop: () -> Bool, _ report: TextReport
+  ) throws -> LanguageModel {
+    var options = TrainingOptions()
+    options.steps = request.steps
+    options.minutes = request.minutes ?? (request.steps == nil ? 1 : nil)
+    let trainer = try Trainer(
+      files: request.paths, options: options, threads: ThreadsOption.processors, folder: nil,
+      command: "", base: model)
+    try trainer.run(shouldStop: shouldStop, onEvent: { try report.show($0) })
+    return trainer.languageModel
   }
 
   // MARK: A person

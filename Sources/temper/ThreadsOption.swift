@@ -19,5 +19,8 @@ struct ThreadsOption: ParsableArguments {
   }
 
   /// What was given, or as many as there are processors.
-  var count: Int { threads ?? max(1, min(1024, sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+  var count: Int { threads ?? Self.processors }
+
+  /// How many processors there are.
+  static var processors: Int { max(1, min(1024, sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
 }

@@ -8,67 +8,111 @@ extension ModelFolder.Precision: ExpressibleByArgument {}
 
 /// The settings of a training run. What is not given is chosen for the text.
 struct TrainingArguments: ParsableArguments {
-  @Option(help: "A shape and a length: about one minute, ten, or an hour on two cores.")
+  @Option(
+    parsing: .unconditional,
+    help: "A shape and a length: about one minute, ten, or an hour on two cores.")
   var preset: Preset?
 
-  @Option(help: ArgumentHelp("Transformer layers.", valueName: "n")) var layers: Int?
-  @Option(help: ArgumentHelp("Width of the residual stream.", valueName: "n")) var width: Int?
-  @Option(help: ArgumentHelp("Width of queries, keys and values.", valueName: "n"))
+  @Option(parsing: .unconditional, help: ArgumentHelp("Transformer layers.", valueName: "n"))
+  var layers: Int?
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Width of the residual stream.", valueName: "n"))
+  var width: Int?
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Width of queries, keys and values.", valueName: "n"))
   var headWidth: Int?
-  @Option(help: ArgumentHelp("Width inside the feed-forward.", valueName: "n"))
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Width inside the feed-forward.", valueName: "n"))
   var feedForward: Int?
-  @Option(help: ArgumentHelp("Characters that attention sees at most.", valueName: "n"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Characters that attention sees at most.", valueName: "n"))
   var context: Int?
   @Flag(help: "Use the embedding table as output projection, too.") var tied = false
 
-  @Option(help: ArgumentHelp("Sequences in a step.", valueName: "n")) var batch: Int?
-  @Option(help: ArgumentHelp("Steps in all, also with --resume.", valueName: "n"))
+  @Option(parsing: .unconditional, help: ArgumentHelp("Sequences in a step.", valueName: "n"))
+  var batch: Int?
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Steps in all, also with --resume.", valueName: "n")
+  )
   var steps: Int?
-  @Option(help: ArgumentHelp("Minutes in all, instead of steps.", valueName: "x"))
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Minutes in all, instead of steps.", valueName: "x")
+  )
   var minutes: Double?
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp("Stop once an evaluation finds a loss of at most this.", valueName: "x"))
   var targetLoss: Double?
 
-  @Option(help: "Muon for the matrices of the layers and AdamW for the rest, or AdamW for all.")
+  @Option(
+    parsing: .unconditional,
+    help: "Muon for the matrices of the layers and AdamW for the rest, or AdamW for all.")
   var optimizer: OptimizerKind?
-  @Option(help: ArgumentHelp("The optimizer's highest learning rate.", valueName: "x"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("The optimizer's highest learning rate.", valueName: "x"))
   var learningRate: Double?
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp("That of AdamW for what Muon leaves to it.", valueName: "x"))
   var adamwLearningRate: Double?
-  @Option(help: ArgumentHelp("How long AdamW remembers gradients.", valueName: "x"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("How long AdamW remembers gradients.", valueName: "x"))
   var beta1: Double?
-  @Option(help: ArgumentHelp("How long AdamW remembers their squares.", valueName: "x"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("How long AdamW remembers their squares.", valueName: "x"))
   var beta2: Double?
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp("How much of a weight each step takes away; 0 is off.", valueName: "x"))
   var weightDecay: Double?
-  @Option(help: ArgumentHelp("Steps over which the rate rises; 0 is off.", valueName: "n"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Steps over which the rate rises; 0 is off.", valueName: "n"))
   var warmup: Int?
-  @Option(help: "How the rate falls.") var schedule: Schedule.Shape?
-  @Option(help: ArgumentHelp("The greatest length of a gradient; 0 is off.", valueName: "x"))
+  @Option(parsing: .unconditional, help: "How the rate falls.") var schedule: Schedule.Shape?
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("The greatest length of a gradient; 0 is off.", valueName: "x"))
   var clip: Double?
-  @Option(help: ArgumentHelp("The share of each branch that is dropped; 0 is off.", valueName: "x"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("The share of each branch that is dropped; 0 is off.", valueName: "x"))
   var dropout: Double?
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp(
       "The share of the target that is spread over all characters.", valueName: "x"))
   var labelSmoothing: Double?
-  @Option(help: ArgumentHelp("Weight of the squared log-denominator.", valueName: "x"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Weight of the squared log-denominator.", valueName: "x"))
   var zLoss: Double?
 
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp("The share of each file kept for validation; 0 is off.", valueName: "x"))
   var validation: Double?
-  @Option(help: ArgumentHelp("Steps between evaluations; 0 for the end only.", valueName: "n"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Steps between evaluations; 0 for the end only.", valueName: "n"))
   var evalEvery: Int?
-  @Option(help: ArgumentHelp("Steps between samples of text; 0 for none.", valueName: "n"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Steps between samples of text; 0 for none.", valueName: "n"))
   var sampleEvery: Int?
-  @Option(help: ArgumentHelp("Steps between saves; 0 for the end only.", valueName: "n"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Steps between saves; 0 for the end only.", valueName: "n"))
   var saveEvery: Int?
-  @Option(help: ArgumentHelp("Fixes the random numbers.", valueName: "n")) var seed: UInt64?
-  @Option(help: "How the weights are stored.") var precision: ModelFolder.Precision?
+  @Option(parsing: .unconditional, help: ArgumentHelp("Fixes the random numbers.", valueName: "n"))
+  var seed: UInt64?
+  @Option(parsing: .unconditional, help: "How the weights are stored.") var precision:
+    ModelFolder.Precision?
 
   /// As the library takes them.
   var chosen: TrainingOptions {
