@@ -35,6 +35,9 @@ struct Train: ParsableCommand {
   @OptionGroup var options: TrainingArguments
   @OptionGroup var threads: ThreadsOption
 
+  @Option(help: ArgumentHelp("The licence that the model card states.", valueName: "name"))
+  var license: String?
+
   @Flag(help: "Go on where a training into the same folder stopped.")
   var resume = false
 
@@ -79,16 +82,17 @@ struct Train: ParsableCommand {
 
   private func trainer() throws -> Trainer {
     if resume {
-      return try Trainer(resuming: folder, paths: files, threads: threads.count) {
-        try $0.change(options.chosen)
-      }
+      return try Trainer(
+        resuming: folder, paths: files, threads: threads.count, command: command,
+        change: { try $0.change(options.chosen) })
     }
     guard force || !ModelFolder.holdsModel(folder) else {
       throw TrainingError.holdsModel(path: folder)
     }
     return try Trainer(
       files: files, options: options.chosen, threads: threads.count, folder: folder,
-      command: command, base: try from.map { try ModelFolder.load(try ModelChoice.path($0)) })
+      command: command, license: license,
+      base: try from.map { try ModelFolder.load(try ModelChoice.path($0)) })
   }
 
   /// The command as it was typed, as the model card records it.

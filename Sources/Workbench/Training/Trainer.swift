@@ -20,18 +20,22 @@ public final class Trainer {
     public var folder: String?
     /// The command that the model card records.
     public var command: String
+    /// The licence that the model card states, as Hugging Face knows it: `mit`.
+    public var license: String?
     /// The model to start from, with the corpus read by its vocabulary, and the characters that this gained.
     public var base: (model: LanguageModel, added: [String])?
 
     public init(
       corpus: Corpus, settings: TrainingSettings, threads: Int = 2, folder: String? = nil,
-      command: String = "", base: (model: LanguageModel, added: [String])? = nil
+      command: String = "", license: String? = nil,
+      base: (model: LanguageModel, added: [String])? = nil
     ) {
       self.corpus = corpus
       self.settings = settings
       self.threads = threads
       self.folder = folder
       self.command = command
+      self.license = license
       self.base = base
     }
   }
@@ -85,7 +89,7 @@ public final class Trainer {
   /// - Throws: `TextError` for files that cannot be used, besides what `init(_:)` throws.
   public convenience init(
     files: [String], options: TrainingOptions, threads: Int, folder: String?, command: String,
-    base: LanguageModel? = nil
+    license: String? = nil, base: LanguageModel? = nil
   ) throws {
     try options.validate()
     let (corpus, added) =
@@ -101,7 +105,7 @@ public final class Trainer {
     try self.init(
       Job(
         corpus: corpus, settings: settings, threads: threads, folder: folder, command: command,
-        base: base.map { ($0, added) }))
+        license: license, base: base.map { ($0, added) }))
   }
 
   private init(_ job: Job, resuming saved: LanguageModel?) throws {
@@ -397,7 +401,7 @@ extension Trainer {
       configuration: model.configuration, precision: settings.precision, provenance: provenance,
       corpusCharacters: corpus.documents.map(\.range.count),
       validationFraction: split.validation.isEmpty ? 0 : settings.validation,
-      settings: settings.described)
+      settings: settings.described, license: job.license)
     try ModelFolder.save(
       ModelFolder.Contents(
         parameters: bestLoss == nil ? weights : best, vocabulary: corpus.vocabulary,
@@ -416,6 +420,7 @@ extension Trainer {
           [JSONValue($0.step), .numberOrNull($0.loss), .numberOrNull($0.validationLoss)]
         }),
       "corpus_sha256": JSONValue(corpusDigest), "command": JSONValue(job.command),
+      "license": job.license.map { JSONValue($0) } ?? .null,
       "settings": settings.json,
     ]
   }
@@ -424,10 +429,11 @@ extension Trainer {
   ///
   /// - Parameters:
   ///   - paths: the files that it was started with.
+  ///   - command: added to the one on record if it changes the settings.
   ///   - change: changes the saved settings: how long to train, how often to evaluate.
   /// - Throws: `TrainingError` when there is nothing to resume, or not with this text; what reading the folder throws.
   public convenience init(
-    resuming folder: String, paths: [String], threads: Int,
+    resuming folder: String, paths: [String], threads: Int, command: String = "",
     change: (inout TrainingSettings) throws -> Void = { _ in }
   ) throws {
     guard ModelFolder.holdsModel(folder) else {
@@ -439,11 +445,14 @@ extension Trainer {
     guard let json = files.state["settings"], var settings = TrainingSettings(json: json) else {
       throw corrupt("its settings are incomplete")
     }
+    let before = settings
     try change(&settings)
+    let recorded = files.state["command"]?.stringValue ?? ""
     let (corpus, _) = try Corpus.read(paths, vocabulary: saved.vocabulary, extending: false)
     let job = Job(
       corpus: corpus, settings: settings, threads: threads, folder: folder,
-      command: files.state["command"]?.stringValue ?? "")
+      command: settings == before || command.isEmpty ? recorded : recorded + "\n" + command,
+      license: files.state["license"]?.stringValue)
     try self.init(job, resuming: saved)
     guard files.state["corpus_sha256"]?.stringValue == corpusDigest else {
       throw TrainingError.corpusChanged(path: folder)

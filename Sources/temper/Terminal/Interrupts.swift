@@ -29,6 +29,8 @@ enum Interrupts {
   /// Sets the handlers up; to be called once, first.
   static func prepare() {
     signal(SIGPIPE, SIG_IGN)
+    // A file that grows too large is an error of the write, too.
+    signal(SIGXFSZ, SIG_IGN)
     install(SIGINT)
   }
 
