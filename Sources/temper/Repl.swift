@@ -148,7 +148,6 @@ struct Repl: ParsableCommand {
     place: String = ""
   ) -> Session.Next {
     Interrupts.set(.record)
-    defer { if output.isTerminal { Interrupts.set(.leave) } }
     func emit(_ piece: SessionOutput) {
       if case .failure(let message, let suggestion) = piece {
         try? output.flush()

@@ -93,6 +93,21 @@ final class PseudoTerminal {
     }
   }
 
+  /// Waits until the line that is being typed looks like this, with the cursor in this column.
+  func expectLine(_ line: String, column: Int, columns: Int = 80) throws {
+    let deadline = Self.now() + Self.patience
+    while true {
+      var screen = Screen(columns: columns)
+      screen.show(transcript)
+      if screen.lastLine == line, screen.column == column { return }
+      guard Self.now() < deadline, try readMore(until: deadline) else {
+        throw Program.Trouble(
+          "waited in vain for \(line) and the cursor in \(column); there are \(screen.lastLine) and \(screen.column)"
+        )
+      }
+    }
+  }
+
   /// Waits for the prompt.
   @discardableResult
   func prompt() throws -> String { try expect("> ") }

@@ -77,11 +77,44 @@ struct TerminalTests {
     #expect(reply.contains(try continuation(line, seed: 7)), "\(reply.debugDescription)")
   }
 
+  @Test("What is typed looks as it is, and the cursor is where it should be")
+  func screen() throws {
+    let terminal = try start()
+    for (keys, line, column) in [
+      ("中文中abc", "> 中文中abc", 11), (Self.left + Self.left + Self.left + Self.left, "> 中文中abc", 6),
+      ("x", "> 中文x中abc", 7), (Self.backspace + Self.backspace, "> 中中abc", 4),
+      ("文a文", "> 中文a文中abc", 9), (Self.home, "> 中文a文中abc", 2), ("文", "> 文中文a文中abc", 4),
+      (Self.right + Self.delete + Self.delete, "> 文中文中abc", 6), (Self.end, "> 文中文中abc", 13),
+      ("\u{17}", ">", 2), ("one", "> one", 5), (Self.left, "> one", 4), ("n", "> onne", 5),
+    ] {
+      try terminal.type(keys)
+      try terminal.expectLine(line, column: column)
+    }
+  }
+
+  @Test("Lines of several rows look as they are, too")
+  func screenOfRows() throws {
+    let terminal = try start(columns: 21)
+    let line = String(repeating: "中文", count: 11)
+    try terminal.type(line)
+    // Nine wide characters fit beside the prompt, ten into each row after it, and a column stays empty.
+    try terminal.expectLine("> \(line)", column: 6, columns: 21)
+    try terminal.type(Self.home + "a")
+    try terminal.expectLine("> a\(line)", column: 3, columns: 21)
+    try terminal.type("文" + Self.right)
+    try terminal.expectLine("> a文\(line)", column: 7, columns: 21)
+    try terminal.type(Self.end + Self.left + "b" + Self.backspace)
+    try terminal.expectLine("> a文\(line)", column: 6, columns: 21)
+    try terminal.type("\u{15}\u{1}")
+    try terminal.expectLine(">", column: 2, columns: 21)
+  }
+
   @Test("A line longer than the terminal is wide is edited whole")
   func longLine() throws {
     let terminal = try start(["--length", "5", "--seed", "7"], columns: 30)
     let line = String(repeating: "中a文", count: 20)
-    let reply = try terminal.enter(line + Self.home + "b" + Self.end + Self.backspace)
+    try terminal.type(line + Self.home + "b" + Self.end + Self.backspace + "\r")
+    let reply = try terminal.expect("5 characters")
     #expect(reply.contains(try continuation("b" + line.dropLast(), seed: 7, length: 5)))
   }
 
@@ -187,6 +220,32 @@ struct TerminalTests {
     // A failure does not end the conversation.
     #expect(try terminal.enter("/load nowhere").contains("no model nowhere"))
     #expect(try terminal.enter("Ж").contains("not in the model's vocabulary"))
+  }
+
+  @Test("Training, then talking; Ctrl-C ends training and keeps what there is")
+  func training() throws {
+    let text = (0..<200).map { "the fox saw \($0) hens. " }.joined()
+    let file = try fixture.folder.write(text, to: "notes.txt")
+    let terminal = try start(["--length", "12", "--seed", "3"])
+    let before = try terminal.enter("the fox")
+    try terminal.type("/train \(file) steps 80\r")
+    try terminal.expect("This model now answers.")
+    try terminal.prompt()
+    let after = try terminal.enter("the fox")
+    #expect(after.contains("12 characters") && after != before)
+
+    try terminal.type("/train \(file) steps 1000000\r")
+    try terminal.expect("training: ")
+    try terminal.type(Self.ctrlC)
+    try terminal.expect("This model now answers.")
+    try terminal.prompt()
+    #expect(try terminal.enter("the fox").contains("12 characters"))
+    try terminal.type(Self.ctrlD)
+    try terminal.expect("is kept in")
+    #expect(try terminal.end() == 0)
+    let kept = try fixture.run(
+      ["generate", "--length", "5", "--model", fixture.folder.file("state/temper/unsaved")])
+    #expect(kept.code == 0)
   }
 
   @Test("Temperatures are shown side by side, as wide as the terminal is")

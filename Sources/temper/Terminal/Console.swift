@@ -50,6 +50,15 @@ final class Console {
     return min(max(columns, 20), 1000)
   }
 
+  /// Rows of the terminal; 24 where it is none.
+  var height: Int {
+    var size = winsize()
+    guard isTerminal, ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_row > 0 else {
+      return 24
+    }
+    return Int(size.ws_row)
+  }
+
   /// Adds text.
   func write(_ text: String, _ style: SessionOutput.Style = .plain) {
     clearProgress()

@@ -26,6 +26,9 @@ final class LineEditor {
   private let editor: OpaquePointer
   private let history: OpaquePointer?
   private let prompt: UnsafeMutablePointer<CChar>
+  /// The prompt as the terminal gets it, and its columns.
+  private let shownPrompt: String
+  private let promptWidth: Int
   private let console: Console
   private let historyFile: HistoryFile?
   /// What Tab asks.
@@ -47,6 +50,8 @@ final class LineEditor {
     }
     self.editor = editor
     self.prompt = text
+    shownPrompt = styled.filter { $0 != "\u{1}" }
+    promptWidth = Display.width(of: prompt)
     self.console = console
     self.historyFile = historyFile
     history = history_init()
@@ -136,6 +141,7 @@ final class LineEditor {
 
   /// Called by libedit: 1 and a character, 0 at the end, -1 on failure.
   private func readCharacter(_ character: UnsafeMutablePointer<wchar_t>?) -> Int32 {
+    repaint()
     while true {
       while !input.hasByte, !Interrupts.waitForInput(STDIN_FILENO) {
         switch Interrupts.take() {
@@ -161,6 +167,46 @@ final class LineEditor {
       case .invalid: continue
       }
     }
+  }
+
+  /// Shows the line anew, if libedit may have shown it wrongly.
+  ///
+  /// When something is inserted or deleted before a wide character, libedit 3.1 takes the second half of that for unchanged, and
+  /// from then on writes a column beside the place it means. What it edits, and where it believes the cursor to be, is right; so the
+  /// line is painted over, and the cursor left there.
+  private func repaint() {
+    guard let info = el_line(editor)?.pointee, let buffer = info.buffer,
+      let cursor = info.cursor, let end = info.lastchar
+    else { return }
+    let line = Array(Self.text(buffer, end - buffer).unicodeScalars)
+    let widths = line.map { Display.width(of: String($0)) }
+    // Of characters without a width libedit has ideas of its own.
+    guard widths.contains(2), !widths.contains(0) else { return }
+    let before = Self.text(buffer, cursor - buffer).unicodeScalars.count
+    let (columns, rows) = (console.width, console.height)
+    var place = (row: 0, column: promptWidth)
+    var target = place
+    var painted = ""
+    for (index, width) in widths.enumerated() {
+      if place.column + width > columns {
+        place = (place.row + 1, 0)
+        painted += "\u{1B}[K\r\n"
+      }
+      if index == before { target = place }
+      painted.unicodeScalars.append(line[index])
+      place.column += width
+    }
+    if place.column == columns {
+      place = (place.row + 1, 0)
+      painted += "\r\n"
+    }
+    if before == line.count { target = place }
+    guard place.row < rows else { return }
+    let start = target.row > 0 ? "\r\u{1B}[\(target.row)A" : "\r"
+    let rise = place.row > target.row ? "\u{1B}[\(place.row - target.row)A" : ""
+    let shift = target.column > 0 ? "\r\u{1B}[\(target.column)C" : "\r"
+    console.control(start + shownPrompt + painted + "\u{1B}[J" + rise + shift)
+    try? console.flush()
   }
 
   private static func store(_ scalar: UInt32, in character: UnsafeMutablePointer<wchar_t>?) {
