@@ -48,7 +48,11 @@ struct Train: ParsableCommand {
   var json = false
 
   func validate() throws {
-    try Options.check { try options.check() }
+    do {
+      try options.check()
+    } catch let error as TrainingError {
+      throw ValidationError("\(error).")
+    }
     if resume, force { throw ValidationError("--resume and --force exclude one another") }
     if resume, from != nil { throw ValidationError("--resume and --from exclude one another") }
     if resume, let name = options.givenButFixed {

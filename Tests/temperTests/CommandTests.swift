@@ -261,6 +261,27 @@ struct CommandTests {
   }
 
   @Test(
+    "Training settings that make no sense end with 64 before any file is read",
+    arguments: [
+      ["--steps", "0"], ["--steps", "-5"], ["--steps", "1e3"], ["--minutes", "nan"],
+      ["--minutes", "0"], ["--learning-rate", "nan"], ["--learning-rate", "-1"],
+      ["--learning-rate", "inf"], ["--width", "0"], ["--width", "99999999999"],
+      ["--head-width", "7"], ["--layers", "-1"], ["--context", "0"], ["--batch", "0"],
+      ["--dropout", "1"], ["--dropout", "nan"], ["--validation", "1"], ["--beta1", "1"],
+      ["--beta2", "-0.5"], ["--clip", "-1"], ["--label-smoothing", "1"], ["--z-loss", "nan"],
+      ["--weight-decay", "-1"], ["--warmup", "-1"], ["--target-loss", "0"],
+      ["--optimizer", "sgd"], ["--schedule", "step"], ["--preset", "huge"],
+      ["--precision", "int8"], ["--seed", "-1"], ["--threads", "0"], ["--eval-every", "-1"],
+    ])
+  func trainingValues(arguments: [String]) throws {
+    let result = try fixture.run(["train", "no-such-file.txt"] + arguments)
+    #expect(result.code == 64)
+    #expect(result.output.isEmpty)
+    #expect(result.errors.hasPrefix("temper: "), "\(result.errors)")
+    #expect(result.errors.contains(arguments[0]), "\(result.errors)")
+  }
+
+  @Test(
     "Wrong usage ends with 64",
     arguments: [
       ["--nonsense"], ["generate", "--nonsense"], ["generate", "extra"], ["score"], ["evaluate"],
