@@ -30,12 +30,13 @@ let package = Package(
     .systemLibrary(
       name: "CEditline", pkgConfig: "libedit", providers: [.apt(["libedit-dev"])]),
     .systemLibrary(name: "CRename"),
+    .target(name: "CKernels"),
 
     .target(
       name: "Text", dependencies: ["CUtf8proc"], linkerSettings: [.linkedLibrary("utf8proc")]),
     .target(name: "Safetensors", dependencies: ["CRename"]),
     .target(
-      name: "Transformer", dependencies: ["CBlas"],
+      name: "Transformer", dependencies: ["CBlas", "CKernels"],
       linkerSettings: [
         .linkedLibrary("openblas", .when(platforms: [.linux])),
         .linkedFramework("Accelerate", .when(platforms: [.macOS])),

@@ -50,6 +50,17 @@ public final class DecodingState<Scalar: Real> {
     count = total
   }
 
+  /// Becomes what `other`, of the same model, is.
+  func copy(_ other: DecodingState) {
+    window.removeAll(keepingCapacity: true)
+    window.append(contentsOf: other.window)
+    count = other.count
+    read = other.read
+    for (own, theirs) in zip(keys + values, other.keys + other.values) {
+      own[rows: 0..<read].copy(theirs[rows: 0..<read])
+    }
+  }
+
   /// Forgets everything.
   public func reset() {
     window.removeAll(keepingCapacity: true)
@@ -72,7 +83,9 @@ public final class Decoder<Scalar: Real> {
   /// Room for the rows of one pass: some new characters of one text, or one of each.
   private let x, normalized, queryKeyValue, query, probabilities, attended, gateUp,
     hidden: Matrix<Scalar>
-  private let last: Matrix<Scalar>
+  private let last, found: Matrix<Scalar>
+  /// The texts of one pass.
+  private var together: [Int] = []
   private let inverse: Matrix<Scalar>
 
   /// New characters of a text that go through the layers at once: enough for fast products, and no more memory than that.
@@ -95,6 +108,7 @@ public final class Decoder<Scalar: Real> {
     hidden = Matrix(rows: rows, columns: c.feedForward)
     last = Matrix(rows: texts, columns: c.width)
     inverse = Matrix(rows: 1, columns: rows)
+    found = Matrix(rows: texts, columns: c.vocabularySize)
     logits = Matrix(rows: texts, columns: c.vocabularySize)
   }
 
@@ -108,17 +122,43 @@ public final class Decoder<Scalar: Real> {
     read(text)
   }
 
-  /// Adds one character to each text, all in one pass.
+  /// Adds one character to one text. Its row of `logits` then tells what follows it.
+  /// - Parameter token: in 0..<vocabulary size.
   @specialized(where Scalar == Float)
   @specialized(where Scalar == Double)
-  public func append(eachOf tokens: [Int32]) {
-    precondition(tokens.count == states.count, "one character for each text")
-    for (state, token) in zip(states, tokens) { state.append(CollectionOfOne(token)) }
-    if states.allSatisfy({ $0.read == $0.window.count - 1 }) {
-      pass(firstText: 0, texts: states.count, rowsEach: 1)
-    } else {
-      for text in states.indices { read(text) }
+  public func append(_ token: Int32, to text: Int) {
+    states[text].append(CollectionOfOne(token))
+    read(text)
+  }
+
+  /// Adds one character to each of some texts, in one pass where none of them starts its window anew.
+  ///
+  /// What `logits` then tells of a text is, to the last bit, what it would be if the text grew alone.
+  ///
+  /// - Parameters:
+  ///   - tokens: one for each of `texts`, in 0..<vocabulary size.
+  ///   - texts: which texts, each at most once.
+  @specialized(where Scalar == Float)
+  @specialized(where Scalar == Double)
+  public func append(eachOf tokens: [Int32], to texts: [Int]) {
+    precondition(tokens.count == texts.count, "one character for each text")
+    together.removeAll(keepingCapacity: true)
+    for (text, token) in zip(texts, tokens) {
+      let state = states[text]
+      state.append(CollectionOfOne(token))
+      if state.read == state.window.count - 1 {
+        together.append(text)
+      } else {
+        read(text)
+      }
     }
+    if !together.isEmpty { pass(together, rowsEach: 1) }
+  }
+
+  /// Makes a text what another one is, its row of `logits` included.
+  public func copy(_ text: Int, to other: Int) {
+    states[other].copy(states[text])
+    logits[other].copy(logits[text])
   }
 
   /// Reads what is new in the window of one text.
@@ -126,15 +166,15 @@ public final class Decoder<Scalar: Real> {
     let state = states[text]
     while state.read < state.window.count {
       let rows = min(Self.rowsPerPass, state.window.count - state.read)
-      pass(firstText: text, texts: 1, rowsEach: rows)
+      pass(CollectionOfOne(text), rowsEach: rows)
     }
   }
 
   /// Takes the next `rowsEach` unread characters of each window through all layers.
-  private func pass(firstText: Int, texts: Int, rowsEach: Int) {
+  private func pass(_ texts: some RandomAccessCollection<Int>, rowsEach: Int) {
     let c = model.configuration
     let head = c.headWidth
-    let rows = 0..<texts * rowsEach
+    let rows = 0..<texts.count * rowsEach
     let (x, normalized) = (x[rows: rows], normalized[rows: rows])
     let (qkv, query) = (queryKeyValue[rows: rows], query[rows: rows])
     let (attended, gateUp, hidden) = (attended[rows: rows], gateUp[rows: rows], hidden[rows: rows])
@@ -143,21 +183,30 @@ public final class Decoder<Scalar: Real> {
     func normalize(_ x: Matrix<Scalar>, _ gain: Matrix<Scalar>, into y: Matrix<Scalar>) {
       RMSNorm.forward(x, gain: gain[0], epsilon: epsilon, inverse: inverse[0], into: y)
     }
+    /// One new character of each text: rows that must not influence one another. Many of one text: the faster product.
+    func project(
+      _ x: Matrix<Scalar>, _ weights: Matrix<Scalar>, into y: Matrix<Scalar>, adding: Bool = false
+    ) {
+      if rowsEach == 1 {
+        multiplyEachRow(x, weights.transposed, into: y, adding: adding)
+      } else {
+        multiply(x, weights.transposed, into: y, adding: adding)
+      }
+    }
 
-    for text in 0..<texts {
-      let state = states[firstText + text]
+    for (i, text) in texts.enumerated() {
+      let state = states[text]
       for r in 0..<rowsEach {
-        x[text * rowsEach + r].copy(
-          model.parameters.embedding[Int(state.window[state.read + r])])
+        x[i * rowsEach + r].copy(model.parameters.embedding[Int(state.window[state.read + r])])
       }
     }
     for (n, layer) in model.parameters.layers.enumerated() {
       normalize(x, layer.attentionNorm, into: normalized)
-      multiply(normalized, layer.queryKeyValue.transposed, into: qkv)
+      project(normalized, layer.queryKeyValue, into: qkv)
       normalize(qkv[columns: 0..<head], layer.queryNorm, into: query)
-      for text in 0..<texts {
-        let state = states[firstText + text]
-        let own = text * rowsEach..<(text + 1) * rowsEach
+      for (i, text) in texts.enumerated() {
+        let state = states[text]
+        let own = i * rowsEach..<(i + 1) * rowsEach
         let new = state.read..<state.read + rowsEach
         let seen = 0..<new.upperBound
         let key = state.keys[n][rows: new]
@@ -169,21 +218,23 @@ public final class Decoder<Scalar: Real> {
           q: query[rows: own], k: state.keys[n][rows: seen], v: state.values[n][rows: seen],
           p: probabilities[rows: own][columns: seen], o: attended[rows: own])
       }
-      multiply(attended, layer.output.transposed, into: x, adding: true)
+      project(attended, layer.output, into: x, adding: true)
       normalize(x, layer.feedForwardNorm, into: normalized)
-      multiply(normalized, layer.gateUp.transposed, into: gateUp)
+      project(normalized, layer.gateUp, into: gateUp)
       FeedForward.forward(gateUp: gateUp, into: hidden)
-      multiply(hidden, layer.down.transposed, into: x, adding: true)
+      project(hidden, layer.down, into: x, adding: true)
     }
 
-    let (last, logits) = (last[rows: 0..<texts], logits[rows: firstText..<firstText + texts])
-    for text in 0..<texts {
-      last[text].copy(x[(text + 1) * rowsEach - 1])
-      states[firstText + text].markRead(rowsEach)
+    let last = last[rows: 0..<texts.count]
+    for (i, text) in texts.enumerated() {
+      last[i].copy(x[(i + 1) * rowsEach - 1])
+      states[text].markRead(rowsEach)
     }
     // The residual stream of this pass is used up, so its normalization may replace it.
-    let ready = normalized[rows: 0..<texts]
+    let ready = normalized[rows: 0..<texts.count]
     normalize(last, model.parameters.finalNorm, into: ready)
-    multiply(ready, model.parameters.head.transposed, into: logits)
+    let found = found[rows: 0..<texts.count]
+    multiplyEachRow(ready, model.parameters.head.transposed, into: found)
+    for (i, text) in texts.enumerated() { logits[text].copy(found[i]) }
   }
 }

@@ -133,11 +133,37 @@ import Transformer
     }
     for _ in 0..<2 * context + 3 {
       let next = random.tokens(texts, vocabularySize: 11)
-      together.append(eachOf: next)
+      together.append(eachOf: next, to: Array(0..<texts))
       for text in 0..<texts {
         written[text].append(next[text])
         let expected = Self.expectedLogits(model, after: written[text])
         #expect(largestDifference(together.logits[text].elements, expected) <= 1e-10)
+      }
+    }
+  }
+
+  /// To the last bit: a text's logits do not depend on which others grow beside it, nor on how many.
+  @Test(arguments: [2, 3, 4, 7, 50])
+  func othersLeaveNoTrace(texts: Int) throws {
+    var random = SeededValues(seed: UInt64(texts))
+    let model: Model<Float> = Model(random.parameters(try Self.configuration(context: 9)))
+    let prompt = random.tokens(5, vocabularySize: 11)
+    let together = Decoder(model, texts: texts)
+    together.append(prompt, to: 0)
+    for text in 1..<texts { together.copy(0, to: text) }
+    let alone = (0..<texts).map { _ in
+      let decoder = Decoder(model)
+      decoder.append(prompt, to: 0)
+      return decoder
+    }
+    for round in 0..<25 {
+      // Some texts have ended, others not.
+      let growing = (0..<texts).filter { round < 12 || $0 % 3 != 1 }
+      let next = random.tokens(growing.count, vocabularySize: 11)
+      together.append(eachOf: next, to: growing)
+      for (text, token) in zip(growing, next) { alone[text].append(token, to: 0) }
+      for text in 0..<texts {
+        #expect(together.logits[text].elements == alone[text].logits[0].elements)
       }
     }
   }

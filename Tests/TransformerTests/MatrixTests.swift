@@ -154,4 +154,35 @@ import Transformer
     forEachInParallel(count, threads: threads) { item in runs[item][0] += Double(item + 1) }
     #expect(runs.elements == (0..<count).map { Double($0 + 1) })
   }
+
+  /// Against the plain product, with strides, remainders of every kernel, and with what was there kept or not.
+  @Test(arguments: [1, 2, 3, 4, 5, 7], [1, 3, 4, 6, 9], [1, 7, 8, 9, 31])
+  func eachRow(rows: Int, columns: Int, inner: Int) {
+    var random = SeededValues(seed: UInt64(100 * rows + 10 * columns + inner))
+    func matrix<S: Real>(_ rows: Int, _ columns: Int) -> Matrix<S> {
+      let wide = Matrix<S>(rows: rows, columns: columns + 3)
+      for r in 0..<rows { for c in 0..<columns + 3 { wide[r][c] = S(random.uniform(-1...1)) } }
+      return wide[columns: 1..<columns + 1]
+    }
+    func check<S: Real>(_: S.Type, tolerance: Double) {
+      let (x, w): (Matrix<S>, Matrix<S>) = (matrix(rows, inner), matrix(columns, inner))
+      for adding in [false, true] {
+        let y: Matrix<S> = matrix(rows, columns)
+        let expected = Matrix<S>(rows: rows, columns: columns)
+        expected.copy(y)
+        multiply(x, w.transposed, into: expected, adding: adding)
+        multiplyEachRow(x, w.transposed, into: y, adding: adding)
+        #expect(largestDifference(y.elements, expected.elements.map { Double($0) }) <= tolerance)
+      }
+      let together = Matrix<S>(rows: rows, columns: columns)
+      multiplyEachRow(x, w.transposed, into: together)
+      for row in 0..<rows {
+        let alone = Matrix<S>(rows: 1, columns: columns)
+        multiplyEachRow(x[rows: row..<row + 1], w.transposed, into: alone)
+        #expect(alone[0].elements == together[row].elements)
+      }
+    }
+    check(Float.self, tolerance: 1e-5)
+    check(Double.self, tolerance: 1e-12)
+  }
 }

@@ -1,4 +1,5 @@
 import CBlas
+import CKernels
 
 /// A matrix as it enters a product: as it is stored, or transposed.
 public protocol Factor<Scalar> {
@@ -46,6 +47,23 @@ public func multiply<Scalar: Real>(
     keep: adding ? 1 : 0, result.base, cStride: result.stride)
 }
 
+/// y = x · Wᵀ, or y += x · Wᵀ when `adding`, for a few rows x that must not influence one another: to the last bit, a row's result is the
+/// same however many rows there are.
+///
+/// - Precondition: the shapes agree, (n, k) · (m, k)ᵀ = (n, m), and y shares no memory with the factors.
+@inline(__always)
+public func multiplyEachRow<Scalar: Real>(
+  _ x: Matrix<Scalar>, _ w: TransposedMatrix<Scalar>, into y: Matrix<Scalar>, adding: Bool = false
+) {
+  let w = w.matrix
+  precondition(
+    x.columns == w.columns && x.rows == y.rows && w.rows == y.columns,
+    "shapes do not agree in a matrix product")
+  Scalar.multiplyEachRow(
+    rows: x.rows, columns: w.rows, inner: x.columns, x.base, xStride: x.stride,
+    w.base, wStride: w.stride, keep: adding ? 1 : 0, y.base, yStride: y.stride)
+}
+
 /// Settings of the BLAS library.
 public enum Blas {
   /// Makes every product run on the thread that asks for it: workers that each take a shard of the
@@ -81,6 +99,14 @@ extension Float {
       transposeB ? CblasTrans : CblasNoTrans, Int32(rows), Int32(columns), Int32(inner), scale,
       a, Int32(aStride), b, Int32(bStride), keep, c, Int32(cStride))
   }
+
+  public static func multiplyEachRow(
+    rows: Int, columns: Int, inner: Int,
+    _ x: UnsafePointer<Float>, xStride: Int, _ w: UnsafePointer<Float>, wStride: Int,
+    keep: Float, _ y: UnsafeMutablePointer<Float>, yStride: Int
+  ) {
+    temper_multiply_each_row(rows, columns, inner, x, xStride, w, wStride, keep, y, yStride)
+  }
 }
 
 extension Double {
@@ -94,5 +120,19 @@ extension Double {
       CblasRowMajor, transposeA ? CblasTrans : CblasNoTrans,
       transposeB ? CblasTrans : CblasNoTrans, Int32(rows), Int32(columns), Int32(inner), scale,
       a, Int32(aStride), b, Int32(bStride), keep, c, Int32(cStride))
+  }
+
+  public static func multiplyEachRow(
+    rows: Int, columns: Int, inner: Int,
+    _ x: UnsafePointer<Double>, xStride: Int, _ w: UnsafePointer<Double>, wStride: Int,
+    keep: Double, _ y: UnsafeMutablePointer<Double>, yStride: Int
+  ) {
+    for r in 0..<rows {
+      for c in 0..<columns {
+        let sum = sumOfProducts(x + r * xStride, w + c * wStride, count: inner)
+        let y = y + r * yStride + c
+        y.pointee = keep == 0 ? sum : sum + keep * y.pointee
+      }
+    }
   }
 }

@@ -17,6 +17,19 @@ public protocol Real: BinaryFloatingPoint, SIMDScalar, Codable, Sendable {
     _ b: UnsafePointer<Self>, bStride: Int, transposeB: Bool,
     keep: Self, _ c: UnsafeMutablePointer<Self>, cStride: Int)
 
+  /// y[r][c] = x[r] · w[c] + keep · y[r][c]: each row of x with each row of w.
+  ///
+  /// What a row of y becomes depends on that row of x alone, to the last bit, and not on how many others there are.
+  ///
+  /// - Parameters:
+  ///   - rows: rows of x and of y.
+  ///   - columns: rows of w, which are the columns of y.
+  ///   - inner: columns of x and of w.
+  static func multiplyEachRow(
+    rows: Int, columns: Int, inner: Int,
+    _ x: UnsafePointer<Self>, xStride: Int, _ w: UnsafePointer<Self>, wStride: Int,
+    keep: Self, _ y: UnsafeMutablePointer<Self>, yStride: Int)
+
   /// y[i] = exp(x[i] - shift) for i in 0..<count; `x` and `y` may be the same memory.
   /// - Returns: the sum of the results.
   static func exponentials(

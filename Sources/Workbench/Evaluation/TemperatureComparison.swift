@@ -8,8 +8,7 @@ public enum TemperatureComparison {
   /// Generates the texts.
   ///
   /// Sample i of every column has the seed `seed + i` and is, character for character, what a
-  /// `Generator` at the column's temperature gives with that seed. For that each text is generated
-  /// by itself; the texts are shared out among the threads.
+  /// `Generator` at the column's temperature gives with that seed.
   ///
   /// - Parameters:
   ///   - temperatures: one for each column, in the order in which neighbours are compared.
@@ -48,16 +47,12 @@ public enum TemperatureComparison {
     }
     let reading = try model.vocabulary.encodePrompt(prompt)
 
-    let texts = try mapInParallel(temperatures.count * samples, threads: threads) { text in
-      Result {
-        let generator = try Generator(
-          model, prompt: prompt, sampling: settings[text / samples],
-          seed: seed &+ UInt64(text % samples), length: length, stop: stop)
-        let sample = Sample(generator, shouldStop: shouldStop)
-        if case .failed(let error) = sample.ending { throw error }
-        return sample
-      }
-    }.map { try $0.get() }
+    let draws = settings.flatMap { settings in
+      (0..<samples).map { (sampling: settings, seed: seed &+ UInt64($0)) }
+    }
+    let texts = try Generator.samples(
+      model, prompt: prompt, draws, length: length, stop: stop, threads: threads,
+      shouldStop: shouldStop)
     let columns = settings.indices.map { column in
       ComparisonReport.Column(
         temperature: settings[column].temperature,

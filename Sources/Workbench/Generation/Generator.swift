@@ -43,9 +43,9 @@ public final class Generator: Sequence, IteratorProtocol {
   public let sampling: Sampling
   public let seed: UInt64
   /// What `next` has handed out so far, joined.
-  public private(set) var text = ""
+  public var text: String { growing.text }
   /// Why the text ended; nil while it goes on.
-  public private(set) var ending: Ending?
+  public var ending: Ending? { growing.ending }
 
   /// Why a text ended.
   public enum Ending: Sendable, Equatable {
@@ -60,20 +60,7 @@ public final class Generator: Sequence, IteratorProtocol {
   }
 
   private let decoder: Decoder<Float>
-  private var sampler: Sampler
-  private var matcher: StopMatcher
-  private let stops: [String]
-  private var length: Int
-  /// Prompt and generated characters, held back ones and stop strings included.
-  private var tokens: [Int32]
-  private var drawn = 0
-  /// Drawn, but not yet read by the model: there may be no need.
-  private var unread: Int32?
-  /// Drawn characters not yet handed out, from `firstWaiting` on; the last `heldBack` of them may
-  /// belong to a stop string.
-  private var waiting: [GeneratedCharacter] = []
-  private var firstWaiting = 0
-  private var heldBack = 0
+  private var growing: GrowingText
 
   /// Reads the prompt.
   ///
@@ -88,31 +75,17 @@ public final class Generator: Sequence, IteratorProtocol {
     _ model: LanguageModel, prompt: String, sampling: Sampling = Sampling(), seed: UInt64,
     length: Int? = nil, stop: [String] = []
   ) throws {
-    if let length, length < 0 {
-      throw SamplingError.outOfRange(
-        option: "length", value: "\(length)", allowed: "a whole number of at least 0")
-    }
-    guard stop.allSatisfy({ !$0.isEmpty }) else {
-      throw SamplingError.outOfRange(
-        option: "stop", value: "", allowed: "a text of at least one character")
-    }
-    let vocabulary = model.vocabulary
-    sampler = try Sampler(sampling, seed: seed, vocabularySize: vocabulary.count)
-    let encoded = try vocabulary.encodePrompt(prompt)
-    matcher = StopMatcher(try stop.map { try vocabulary.encode($0, source: "stop string") })
+    let start = try GrowingText.Start(model, prompt: prompt, length: length, stop: stop)
     self.model = model
-    self.prompt = vocabulary.decode(encoded.tokens)
-    substitutions = encoded.substitutions
+    self.prompt = start.prompt
+    substitutions = start.substitutions
     self.sampling = sampling
     self.seed = seed
-    self.length = length ?? .max
-    stops = stop
-    tokens = encoded.tokens
-
+    growing = try GrowingText(start, sampling: sampling, seed: seed)
     decoder = Decoder(model.model)
-    decoder.append(Self.context(of: encoded.tokens, in: vocabulary), to: 0)
+    decoder.append(start.context, to: 0)
     // A damaged model is found here rather than in the middle of a loop.
-    _ = try sampler.choose(decoder.logits[0], index: 0, history: tokens)
+    try growing.check(decoder.logits[0])
   }
 
   /// What the model reads before the first character: the prompt, or what stands for an empty one.
@@ -122,62 +95,17 @@ public final class Generator: Sequence, IteratorProtocol {
 
   /// The next character; nil when the text has ended. `ending` says why.
   public func next() -> GeneratedCharacter? {
-    while waiting.count - firstWaiting <= heldBack {
-      guard ending == nil else { return nil }
-      draw()
+    while true {
+      if let character = growing.take() { return character }
+      guard growing.wantsLogits() else { return growing.take() }
+      if let token = growing.takeUnread() { decoder.append(token, to: 0) }
+      growing.draw(decoder.logits[0])
     }
-    let character = waiting[firstWaiting]
-    firstWaiting += 1
-    if firstWaiting > waiting.count / 2 {
-      waiting.removeFirst(firstWaiting)
-      firstWaiting = 0
-    }
-    text += character.text
-    return character
   }
 
   /// Lets a text that ended because of its length go on.
   ///
   /// The noise goes on too: the text is the one that a larger length would have given. Only a stop
   /// string that lies across the place is not seen, because its first part has been handed out.
-  public func extend(by characters: Int) {
-    let (sum, overflow) = length.addingReportingOverflow(Swift.max(characters, 0))
-    length = overflow ? .max : sum
-    guard ending == .length, drawn < length else { return }
-    ending = nil
-    matcher.reset()
-  }
-
-  private func draw() {
-    guard drawn < length else { return end(.length) }
-    if let unread { decoder.append([unread], to: 0) }
-    unread = nil
-    let draw: Draw
-    do {
-      draw = try sampler.choose(decoder.logits[0], index: drawn, history: tokens)
-    } catch {
-      return end(.failed(error))
-    }
-    drawn += 1
-    unread = draw.token
-    tokens.append(draw.token)
-    waiting.append(
-      GeneratedCharacter(
-        text: model.vocabulary.characters[Int(draw.token)], token: draw.token,
-        logProbability: draw.logProbability, modelLogProbability: draw.modelLogProbability,
-        entropy: draw.entropy))
-    switch matcher.append(draw.token) {
-    case .open(let count):
-      heldBack = count
-    case .complete(let count, let index):
-      waiting.removeLast(count)
-      end(.stop(stops[index]))
-    }
-    if drawn == length, ending == nil { end(.length) }
-  }
-
-  private func end(_ ending: Ending) {
-    self.ending = ending
-    heldBack = 0
-  }
+  public func extend(by characters: Int) { growing.extend(by: characters) }
 }

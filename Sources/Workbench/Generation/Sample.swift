@@ -5,12 +5,28 @@ import Text
 public struct Sample: Sendable, Equatable {
   /// The prompt in the model's characters; see `Generator.prompt`.
   public let prompt: String
+  /// Characters of the prompt that the vocabulary lacks, and what stands for them.
+  public let substitutions: [Prompt.Substitution]
   public let sampling: Sampling
   public let seed: UInt64
   /// What was generated, without the prompt.
   public let text: String
   public let characters: [GeneratedCharacter]
   public let ending: Generator.Ending
+
+  init(
+    prompt: String, substitutions: [Prompt.Substitution], sampling: Sampling, seed: UInt64,
+    text: String,
+    characters: [GeneratedCharacter], ending: Generator.Ending
+  ) {
+    self.prompt = prompt
+    self.substitutions = substitutions
+    self.sampling = sampling
+    self.seed = seed
+    self.text = text
+    self.characters = characters
+    self.ending = ending
+  }
 
   /// Generates to the end.
   ///
@@ -24,6 +40,7 @@ public struct Sample: Sendable, Equatable {
       characters.append(character)
     }
     prompt = generator.prompt
+    substitutions = generator.substitutions
     sampling = generator.sampling
     seed = generator.seed
     text = generator.text
@@ -51,54 +68,6 @@ extension Collection {
   /// The mean of a measure; nil of nothing.
   func mean(_ measure: (Element) -> Double) -> Double? {
     isEmpty ? nil : reduce(0) { $0 + measure($1) } / Double(count)
-  }
-}
-
-extension Generator {
-  /// Several texts from one prompt. The i-th has the seed `seed + i` (beyond the largest, from 0
-  /// on) and is, character for character, what a `Generator` with that seed gives; the number of
-  /// threads changes nothing.
-  ///
-  /// - Parameters:
-  ///   - count: how many texts.
-  ///   - shouldStop: asked before each character, on every thread.
-  /// - Throws: as `Generator.init` does; `SamplingError` if `count` is not in 1...`mostSamples`,
-  ///   `threads` is below 1, or logits are not finite.
-  public static func samples(
-    _ model: LanguageModel, prompt: String, sampling: Sampling = Sampling(), seed: UInt64,
-    count: Int, length: Int, stop: [String] = [], threads: Int = 1,
-    shouldStop: @Sendable () -> Bool = { false }
-  ) throws -> [Sample] {
-    try check(samples: count)
-    try check(threads: threads)
-    return try mapInParallel(count, threads: threads) { i in
-      Swift.Result {
-        // `Sequence` has an obsolete `Generator` of its own, which is nearer here.
-        let generator = try Workbench.Generator(
-          model, prompt: prompt, sampling: sampling, seed: seed &+ UInt64(i), length: length,
-          stop: stop)
-        let sample = Sample(generator, shouldStop: shouldStop)
-        if case .failed(let error) = sample.ending { throw error }
-        return sample
-      }
-    }.map { try $0.get() }
-  }
-
-  /// More texts than this at once are refused, before memory is taken for them.
-  public static let mostSamples = 100_000
-
-  static func check(samples: Int) throws(SamplingError) {
-    guard (1...mostSamples).contains(samples) else {
-      throw .outOfRange(
-        option: "samples", value: "\(samples)", allowed: "a whole number from 1 to \(mostSamples)")
-    }
-  }
-
-  static func check(threads: Int) throws(SamplingError) {
-    guard threads >= 1 else {
-      throw .outOfRange(
-        option: "threads", value: "\(threads)", allowed: "a whole number of at least 1")
-    }
   }
 }
 

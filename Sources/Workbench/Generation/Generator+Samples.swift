@@ -1,0 +1,105 @@
+import Text
+import Transformer
+
+extension Generator {
+  /// Several texts from one prompt. The i-th has the seed `seed + i` (beyond the largest, from 0
+  /// on) and is, character for character, what a `Generator` with that seed gives; the number of
+  /// threads changes nothing.
+  ///
+  /// - Parameters:
+  ///   - count: how many texts.
+  ///   - shouldStop: asked before each character, on every thread.
+  /// - Throws: as `Generator.init` does; `SamplingError` if `count` is not in 1...`mostSamples`,
+  ///   `threads` is below 1, or logits are not finite.
+  public static func samples(
+    _ model: LanguageModel, prompt: String, sampling: Sampling = Sampling(), seed: UInt64,
+    count: Int, length: Int, stop: [String] = [], threads: Int = 1,
+    shouldStop: @Sendable () -> Bool = { false }
+  ) throws -> [Sample] {
+    try check(samples: count)
+    let draws = (0..<count).map { (sampling: sampling, seed: seed &+ UInt64($0)) }
+    return try samples(
+      model, prompt: prompt, draws, length: length, stop: stop, threads: threads,
+      shouldStop: shouldStop)
+  }
+
+  /// One text for each sampling and seed, all from one prompt. Each is, character for character, what a `Generator` gives.
+  ///
+  /// Texts grow in step: each pass through the model adds a character to every text of a group, so that the weights are read from memory
+  /// once for all of them. Groups are shared out among the threads.
+  static func samples(
+    _ model: LanguageModel, prompt: String, _ draws: [(sampling: Sampling, seed: UInt64)],
+    length: Int, stop: [String], threads: Int, shouldStop: @Sendable () -> Bool
+  ) throws -> [Sample] {
+    try check(threads: threads)
+    let start = try GrowingText.Start(model, prompt: prompt, length: length, stop: stop)
+    let size = groupSize(model.configuration, texts: draws.count, threads: threads)
+    let groups = stride(from: 0, to: draws.count, by: size).map {
+      Array(draws[$0..<Swift.min($0 + size, draws.count)])
+    }
+    return try mapInParallel(groups.count, threads: threads) { group in
+      Result { try inStep(model, start, groups[group], shouldStop: shouldStop) }
+    }.flatMap { try $0.get() }
+  }
+
+  /// Texts that grow in step: as many as make the products fast, in a bounded amount of memory, and at least one group for each thread.
+  private static func groupSize(_ c: Configuration, texts: Int, threads: Int) -> Int {
+    let bytes = Swift.max(1, 2 * 4 * c.layers * c.context * c.headWidth)
+    return Swift.max(1, Swift.min(texts / threads, 48, (128 << 20) / bytes))
+  }
+
+  private static func inStep(
+    _ model: LanguageModel, _ start: GrowingText.Start,
+    _ draws: [(sampling: Sampling, seed: UInt64)], shouldStop: () -> Bool
+  ) throws -> [Sample] {
+    var texts = try draws.map { try GrowingText(start, sampling: $0.sampling, seed: $0.seed) }
+    var characters: [[GeneratedCharacter]] = Array(repeating: [], count: texts.count)
+    let decoder = Decoder(model.model, texts: texts.count)
+    decoder.append(start.context, to: 0)
+    for text in texts.indices.dropFirst() { decoder.copy(0, to: text) }
+
+    var growing = Array(texts.indices)
+    var unread: [Int32] = []
+    var isInterrupted = false
+    while true {
+      growing.removeAll { !texts[$0].wantsLogits() }
+      isInterrupted = shouldStop()
+      if growing.isEmpty || isInterrupted { break }
+      unread.removeAll(keepingCapacity: true)
+      for text in growing {
+        if let token = texts[text].takeUnread() { unread.append(token) }
+      }
+      // Before the first characters there is nothing to read but the prompt.
+      if !unread.isEmpty { decoder.append(eachOf: unread, to: growing) }
+      for text in growing {
+        texts[text].draw(decoder.logits[text])
+        while let character = texts[text].take() { characters[text].append(character) }
+      }
+    }
+    return try texts.indices.map { text in
+      if case .failed(let error)? = texts[text].ending { throw error }
+      return Sample(
+        prompt: start.prompt, substitutions: start.substitutions, sampling: draws[text].sampling,
+        seed: draws[text].seed,
+        text: texts[text].text, characters: characters[text],
+        ending: texts[text].ending ?? .interrupted)
+    }
+  }
+
+  /// More texts than this at once are refused, before memory is taken for them.
+  public static let mostSamples = 100_000
+
+  static func check(samples: Int) throws(SamplingError) {
+    guard (1...mostSamples).contains(samples) else {
+      throw .outOfRange(
+        option: "samples", value: "\(samples)", allowed: "a whole number from 1 to \(mostSamples)")
+    }
+  }
+
+  static func check(threads: Int) throws(SamplingError) {
+    guard threads >= 1 else {
+      throw .outOfRange(
+        option: "threads", value: "\(threads)", allowed: "a whole number of at least 1")
+    }
+  }
+}
