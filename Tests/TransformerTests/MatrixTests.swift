@@ -156,8 +156,9 @@ import Transformer
   }
 
   /// Against the plain product, with strides, remainders of every kernel, and with what was there kept or not.
-  @Test(arguments: [1, 2, 3, 4, 5, 7], [1, 3, 4, 6, 9], [1, 7, 8, 9, 31])
-  func eachRow(rows: Int, columns: Int, inner: Int) {
+  @Test(arguments: [1, 2, 3, 4, 5, 7], [(1, 1), (3, 7), (4, 8), (6, 9), (9, 31)])
+  func eachRow(rows: Int, shape: (columns: Int, inner: Int)) {
+    let (columns, inner) = shape
     var random = SeededValues(seed: UInt64(100 * rows + 10 * columns + inner))
     func matrix<S: Real>(_ rows: Int, _ columns: Int) -> Matrix<S> {
       let wide = Matrix<S>(rows: rows, columns: columns + 3)
