@@ -1,0 +1,58 @@
+/// Values between 0 and 1 as a grid of cells, darker for larger ones.
+package struct HeatMap: Sendable {
+  /// What it shows, for those who cannot see it.
+  package var title: String
+  /// values[row][column]; what is not above `smallest` is left blank.
+  package var values: [[Double]]
+  /// A label for each row and each column; shown where there is room.
+  package var rowLabels: [String]
+  package var columnLabels: [String]
+  /// Values that nobody could see are not drawn, which keeps large maps small.
+  package var smallest = 0.004
+
+  package init(title: String, values: [[Double]], rowLabels: [String], columnLabels: [String]) {
+    self.title = title
+    self.values = values
+    self.rowLabels = rowLabels
+    self.columnLabels = columnLabels
+  }
+
+  /// The map as an element of a page.
+  /// - Parameters:
+  ///   - cell: the side of a cell, in CSS pixels before scaling.
+  ///   - hint: what the reader is told on pointing at a cell.
+  package func svg(
+    cell: Double = 14,
+    hint: (_ row: Int, _ column: Int, _ value: Double) -> String? = { _, _, _ in nil }
+  ) -> HTML {
+    let columns = values.map(\.count).max() ?? 0
+    let (left, top) = (rowLabels.isEmpty ? 2.0 : 20.0, columnLabels.isEmpty ? 2.0 : 20.0)
+    let width = left + cell * Double(columns) + 2
+    let height = top + cell * Double(values.count) + 2
+    var pieces: [HTML] = []
+    if cell >= 9 {
+      pieces += rowLabels.prefix(values.count).enumerated().map { row, label in
+        let y = top + (Double(row) + 0.5) * cell + 4
+        return "<text x=\"\(left - 5)\" y=\"\(y)\" text-anchor=\"end\">\(label)</text>"
+      }
+      pieces += columnLabels.prefix(columns).enumerated().map { column, label in
+        let x = left + (Double(column) + 0.5) * cell
+        return "<text x=\"\(x)\" y=\"\(top - 6)\" text-anchor=\"middle\">\(label)</text>"
+      }
+    }
+    for (row, cells) in values.enumerated() {
+      for (column, value) in cells.enumerated() where value.isFinite && value > smallest {
+        let told: HTML = hint(row, column, value).map { "<title>\($0)</title>" } ?? .empty
+        pieces.append(
+          """
+          <rect class="cell" x="\(left + Double(column) * cell)" y="\(top + Double(row) * cell)" \
+          width="\(cell)" height="\(cell)" fill-opacity="\(min(value, 1))">\(told)</rect>
+          """)
+      }
+    }
+    return """
+      <svg class="plot" viewBox="0 0 \(width) \(height)" width="\(width)" role="img" \
+      aria-label="\(title)">\(pieces)</svg>
+      """
+  }
+}
