@@ -1,21 +1,12 @@
 #include "CKernels.h"
-
-// C, because a function can ask here for vector instructions that the rest of the program does without: the same source is
-// compiled for processors with AVX2 and for those without it, and the first call's processor decides.
-
-/// Eight floats: one register with AVX2, two with SSE or NEON. Rows may start anywhere.
-typedef float vector __attribute__((vector_size(32), aligned(4)));
-
-#define INLINE static inline __attribute__((always_inline))
-
-INLINE vector load(const float *p) { return *(const vector *)p; }
+#include "vector.h"
 
 /// The sum of the eight, and of the products of what does not fill a vector, added to what y has.
 INLINE void finish(
     vector sums, const float *x, const float *w, long from, long inner, float keep, float *y) {
-  float sum = ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7]));
-  for (long i = from; i < inner; i++) sum += x[i] * w[i];
-  *y = keep == 0 ? sum : sum + keep * *y;
+  float total = sum(sums);
+  for (long i = from; i < inner; i++) total += x[i] * w[i];
+  *y = keep == 0 ? total : total + keep * *y;
 }
 
 /// One row of x and one of w.
@@ -100,23 +91,8 @@ INLINE void multiply_each_row(
       one_by_one(inner, x + r * x_stride, w + c * w_stride, keep, y + r * y_stride + c);
 }
 
-#define PARAMETERS                                                                                    \
-  long rows, long columns, long inner, const float *x, long x_stride, const float *w, long w_stride, \
-      float keep, float *y, long y_stride
-#define ARGUMENTS rows, columns, inner, x, x_stride, w, w_stride, keep, y, y_stride
-
-#if defined(__x86_64__)
-__attribute__((target("avx2,fma"))) static void with_avx2(PARAMETERS) {
-  multiply_each_row(ARGUMENTS);
-}
-#endif
-
-void temper_multiply_each_row(PARAMETERS) {
-#if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-    with_avx2(ARGUMENTS);
-    return;
-  }
-#endif
-  multiply_each_row(ARGUMENTS);
-}
+EACH_PROCESSOR(
+    void, temper_multiply_each_row, multiply_each_row,
+    (long rows, long columns, long inner, const float *x, long x_stride, const float *w,
+     long w_stride, float keep, float *y, long y_stride),
+    (rows, columns, inner, x, x_stride, w, w_stride, keep, y, y_stride))

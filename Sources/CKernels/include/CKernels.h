@@ -13,4 +13,16 @@ void temper_multiply_each_row(
     const float *w, long w_stride,
     float keep, float *y, long y_stride);
 
+/// y[i] = exp(x[i] - shift) for i in 0..<count, and their sum; x and y may be the same memory.
+float temper_exponentials(const float *x, float shift, float *y, long count);
+
+/// y[i] = 1 / (1 + exp(-x[i])) for i in 0..<count; x and y may be the same memory.
+void temper_sigmoids(const float *x, float *y, long count);
+
+/// The sum of x[i] y[i] over 0..<count.
+float temper_dot(const float *x, const float *y, long count);
+
+/// The sum of x[i] y[i] z[i] over 0..<count.
+float temper_dot3(const float *x, const float *y, const float *z, long count);
+
 #endif
