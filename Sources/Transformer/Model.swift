@@ -38,9 +38,11 @@ public struct Model<Scalar: Real>: Sendable {
       dropout?.apply(to: a.residuals[0], site: 0, firstRow: firstRow)
     }
     for n in (firstLayer ?? 0)..<configuration.layers {
+      Probes.current?.enterLayer(n)
       attend(a, layer: n, dropout, firstRow)
       feedForward(a, layer: n, dropout, firstRow)
     }
+    Probes.current?.enterLayer(nil)
     normalize(a.residuals[configuration.layers], parameters.finalNorm, a.finalInverse, a.final)
     multiply(a.final, parameters.head.transposed, into: a.logits)
   }
@@ -72,10 +74,12 @@ public struct Model<Scalar: Real>: Sendable {
       inverse: a.finalInverse[0], into: g.residual, adding: false,
       addingToGain: gradient.finalNorm[0])
     for n in (0..<configuration.layers).reversed() {
+      Probes.current?.enterLayer(n)
       feedForwardBackward(a, layer: n, dropout, firstRow, gradient.layers[n])
       attendBackward(a, layer: n, dropout, firstRow, gradient.layers[n])
       observe?(n, g.residual)
     }
+    Probes.current?.enterLayer(nil)
     dropout?.apply(to: g.residual, site: 0, firstRow: firstRow)
     observe?(-1, g.residual)
     if !configuration.isTied { gradient.embedding.fill(0) }

@@ -186,4 +186,20 @@ import Transformer
     check(Float.self, tolerance: 1e-5)
     check(Double.self, tolerance: 1e-12)
   }
+
+  @Test(arguments: [(1, 1), (3, 8), (31, 5), (33, 40), (70, 64)])
+  func byItself(rows: Int, columns: Int) {
+    var random = SeededValues(seed: UInt64(rows))
+    let x = Matrix<Float>(rows: rows, columns: columns)
+    for r in 0..<rows { for c in 0..<columns { x[r][c] = Float(random.uniform(-1...1)) } }
+    let (s, expected) = (
+      Matrix<Float>(rows: rows, columns: rows), Matrix<Float>(rows: rows, columns: rows)
+    )
+    for adding in [false, true] {
+      multiplyByItself(x, into: s, scale: 0.5, adding: adding)
+      multiply(x, x.transposed, into: expected, scale: 0.5, adding: adding)
+      #expect(largestDifference(s.elements, expected.elements.map { Double($0) }) <= 1e-5)
+      for r in 0..<rows { for c in 0..<rows { #expect(s[r][c] == s[c][r]) } }
+    }
+  }
 }

@@ -40,6 +40,8 @@ public func multiply<Scalar: Real>(
     inner == innerOfB && rows == result.rows && columns == result.columns,
     "shapes do not agree in a matrix product")
   guard rows > 0, columns > 0 else { return }
+  Probes.current?.enter(.products)
+  defer { Probes.current?.leave() }
   Scalar.multiply(
     rows: rows, columns: columns, inner: inner, scale: scale,
     a.matrix.base, aStride: a.matrix.stride, transposeA: a.isTransposed,
@@ -62,6 +64,28 @@ public func multiplyEachRow<Scalar: Real>(
   Scalar.multiplyEachRow(
     rows: x.rows, columns: w.rows, inner: x.columns, x.base, xStride: x.stride,
     w.base, wStride: w.stride, keep: adding ? 1 : 0, y.base, yStride: y.stride)
+}
+
+/// The symmetric S = scale · x · xᵀ, or S += scale · x · xᵀ when `adding` (S is then symmetric before): half the work of a plain product.
+///
+/// - Precondition: S has as many rows and columns as x has rows, and shares no memory with it.
+package func multiplyByItself(
+  _ x: Matrix<Float>, into s: Matrix<Float>, scale: Float = 1, adding: Bool = false
+) {
+  precondition(s.rows == x.rows && s.columns == x.rows, "shapes do not agree in a matrix product")
+  cblas_ssyrk(
+    CblasRowMajor, CblasLower, CblasNoTrans, Int32(x.rows), Int32(x.columns), scale,
+    x.base, Int32(x.stride), adding ? 1 : 0, s.base, Int32(s.stride))
+  // In tiles, so that what is written column by column stays in the nearest cache.
+  let tile = 32
+  for top in stride(from: 0, to: s.rows, by: tile) {
+    for left in stride(from: 0, through: top, by: tile) {
+      for r in top..<min(top + tile, s.rows) {
+        let row = s[r]
+        for c in left..<min(left + tile, r) { s[c][r] = row[c] }
+      }
+    }
+  }
 }
 
 /// Settings of the BLAS library.

@@ -17,6 +17,8 @@ package enum Attention {
   package static func forward<Scalar: Real>(
     q: Matrix<Scalar>, k: Matrix<Scalar>, v: Matrix<Scalar>, p: Matrix<Scalar>, o: Matrix<Scalar>
   ) {
+    Probes.current?.enter(.attention)
+    defer { Probes.current?.leave() }
     let scale = 1 / Scalar(q.columns).squareRoot()
     let before = k.rows - q.rows
     for start in Swift.stride(from: 0, to: q.rows, by: block) {
@@ -48,6 +50,8 @@ package enum Attention {
     p: Matrix<Scalar>, scratch: Matrix<Scalar>,
     dq: Matrix<Scalar>, dk: Matrix<Scalar>, dv: Matrix<Scalar>
   ) {
+    Probes.current?.enter(.attention)
+    defer { Probes.current?.leave() }
     let scale = 1 / Scalar(q.columns).squareRoot()
     let starts = Swift.stride(from: 0, to: q.rows, by: block)
     // The last block reaches every key, so it writes dk and dv, and the others add to them.

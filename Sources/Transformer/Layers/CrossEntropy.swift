@@ -41,6 +41,8 @@ package enum CrossEntropy {
     replacingByGradient logits: Matrix<Scalar>, targets: [Int32], objective: Objective,
     scale: Scalar
   ) -> LossSums {
+    Probes.current?.enter(.crossEntropy)
+    defer { Probes.current?.leave() }
     let smoothing = Scalar(objective.labelSmoothing)
     let zLoss = Scalar(objective.zLoss)
     let spread = smoothing / Scalar(logits.columns)

@@ -22,6 +22,8 @@ public struct Dropout: Sendable {
   /// Multiplies `x` by the mask of `site`.
   /// - Parameter firstRow: the position of x's first row in the whole batch, so that shards have masks of their own.
   package func apply<Scalar: Real>(to x: Matrix<Scalar>, site: Int, firstRow: Int) {
+    Probes.current?.enter(.dropout)
+    defer { Probes.current?.leave() }
     guard rate > 0 else { return }
     let threshold = UInt32((rate * 65536).rounded())
     let kept = Scalar(1 / (1 - Double(threshold) / 65536))

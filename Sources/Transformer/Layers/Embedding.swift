@@ -8,6 +8,8 @@ package enum Embedding {
   package static func forward<Scalar: Real>(
     _ tokens: [Int32], table: Matrix<Scalar>, into x: Matrix<Scalar>
   ) {
+    Probes.current?.enter(.embedding)
+    defer { Probes.current?.leave() }
     for r in 0..<x.rows { x[r].copy(table[Int(tokens[r])]) }
   }
 
@@ -15,6 +17,8 @@ package enum Embedding {
   package static func backward<Scalar: Real>(
     _ tokens: [Int32], gradient dx: Matrix<Scalar>, addingTo dTable: Matrix<Scalar>
   ) {
+    Probes.current?.enter(.embedding)
+    defer { Probes.current?.leave() }
     for r in 0..<dx.rows { dTable[Int(tokens[r])].add(dx[r]) }
   }
 }

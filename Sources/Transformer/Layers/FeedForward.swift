@@ -6,6 +6,8 @@ package enum FeedForward {
   ///   - gateUp: (rows, 2f): g in the first f columns, u in the others.
   ///   - h: (rows, f), overwritten.
   package static func forward<Scalar: Real>(gateUp: Matrix<Scalar>, into h: Matrix<Scalar>) {
+    Probes.current?.enter(.gate)
+    defer { Probes.current?.leave() }
     let f = h.columns
     for row in 0..<h.rows {
       let (g, u, h) = (gateUp[row][0..<f], gateUp[row][f..<2 * f], h[row])
@@ -25,6 +27,8 @@ package enum FeedForward {
   package static func backward<Scalar: Real>(
     gradient dh: Matrix<Scalar>, replacingByGradient gateUp: Matrix<Scalar>, scratch: Row<Scalar>
   ) {
+    Probes.current?.enter(.gate)
+    defer { Probes.current?.leave() }
     let f = dh.columns
     let sigmoid = scratch[0..<f]
     for row in 0..<dh.rows {

@@ -13,6 +13,8 @@ package enum RMSNorm {
     _ x: Matrix<Scalar>, gain: Row<Scalar>, epsilon: Scalar, inverse: Row<Scalar>,
     into y: Matrix<Scalar>
   ) {
+    Probes.current?.enter(.normalization)
+    defer { Probes.current?.leave() }
     let n = Scalar(x.columns)
     for row in 0..<x.rows {
       let (x, y) = (x[row], y[row])
@@ -31,6 +33,8 @@ package enum RMSNorm {
     gradient dy: Matrix<Scalar>, x: Matrix<Scalar>, gain: Row<Scalar>, inverse: Row<Scalar>,
     into dx: Matrix<Scalar>, adding: Bool, addingToGain dGain: Row<Scalar>
   ) {
+    Probes.current?.enter(.normalization)
+    defer { Probes.current?.leave() }
     let n = Scalar(x.columns)
     for row in 0..<x.rows {
       let (x, dy, dx, r) = (x[row], dy[row], dx[row], inverse[row])

@@ -33,6 +33,8 @@ package struct RotaryEmbedding<Scalar: Real>: Sendable {
 
   @inline(__always)
   private func rotate(_ x: Matrix<Scalar>, first: Int, period: Int, sign: Scalar) {
+    Probes.current?.enter(.rotation)
+    defer { Probes.current?.leave() }
     let half = x.columns / 2
     for r in 0..<x.rows {
       let row = x[r]

@@ -73,7 +73,7 @@ final class BatchStep {
       this.sums[index][0] = found.loss
       this.sums[index][1] = found.objective
     }
-    let norm = sumGradients(threads: threads)
+    let norm = Probes.measure(.reduction) { sumGradients(threads: threads) }
     let characters = Double(batch * context)
     return Outcome(
       loss: sums.sum(column: 0) / characters, objective: sums.sum(column: 1) / characters,

@@ -72,11 +72,11 @@ package final class Muon {
     let (a, b, c): (Float, Float, Float) = (3.4445, -4.7750, 2.0315)
     var (x, next) = (x, next)
     for _ in 0..<5 {
-      multiply(x, x.transposed, into: square)
-      // b S + c S², and a on the diagonal, make one polynomial in S = X Xᵀ that X is multiplied by.
+      multiplyByItself(x, into: square)
+      // b S + c S², and a on the diagonal, make one polynomial in S = X Xᵀ that X is multiplied by. S is symmetric: S² = S Sᵀ.
       polynomial.copy(square)
       for r in 0..<polynomial.rows { polynomial[r].multiply(by: b) }
-      multiply(square, square, into: polynomial, scale: c, adding: true)
+      multiplyByItself(square, into: polynomial, scale: c, adding: true)
       for r in 0..<polynomial.rows { polynomial[r][r] += a }
       multiply(polynomial, x, into: next)
       swap(&x, &next)

@@ -1,0 +1,239 @@
+import Text
+import Transformer
+
+#if canImport(Darwin)
+  import Darwin
+#else
+  import Glibc
+#endif
+
+/// What this machine does: how long a training step and a character take, and how near that is to the limit.
+public enum Benchmark {
+  /// Seconds that `body` takes.
+  static func seconds(_ body: () -> Void) -> Double {
+    let (seconds, attoseconds) = ContinuousClock().measure(body).components
+    return Double(seconds) + Double(attoseconds) * 1e-18
+  }
+
+  static func median(_ values: [Double]) -> Double {
+    let sorted = values.sorted()
+    guard !sorted.isEmpty else { return .nan }
+    return (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
+  }
+
+  /// The most memory that this process has held at once, in bytes.
+  public static var peakMemory: Int {
+    var usage = rusage()
+    #if canImport(Darwin)
+      getrusage(RUSAGE_SELF, &usage)
+      return usage.ru_maxrss
+    #else
+      getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+      return usage.ru_maxrss * 1024
+    #endif
+  }
+
+  /// Operations (multiplications and additions) of matrix products in one training step, for one character.
+  ///
+  /// Concretely, with N weights in matrices (the embedding is looked up, not multiplied; a tied one counts once, as output): 2 N forward
+  /// and 4 N backward. Attention sees (context + 1) / 2 characters on average and has two products forward and four backward, each of 2
+  /// operations for each of them and column of the head. What the mask hides is not counted.
+  public static func operations(_ c: Configuration, context: Int) -> Double {
+    let layer = c.width * (4 * c.headWidth + 3 * c.feedForward)
+    let weights = Double(c.layers * layer + c.vocabularySize * c.width)
+    let seen = Double(context + 1) / 2
+    return 6 * weights + 6 * 2 * Double(c.layers * c.headWidth) * seen
+  }
+}
+
+/// Where the time of a training step goes.
+public struct StepBenchmark: Sendable {
+  public let configuration: Configuration
+  public let settings: TrainingSettings
+  public let threads: Int
+  /// Steps measured.
+  public let steps: Int
+  /// The median time of a step, in seconds.
+  public let seconds: Double
+  /// The medians of its stages.
+  public let dataSeconds, passSeconds, optimizerSeconds: Double
+  /// Seconds of forward and backward on one thread, by part, and of what no part covers (copies, mostly).
+  public let parts: [(part: ProbedPart, seconds: Double)]
+  public let rest: Double
+  /// The same by layer, first to last, and before and after the layers.
+  public let layers: [Double]
+  public let outside: Double
+
+  public var charactersPerSecond: Double { Double(settings.batch * settings.context) / seconds }
+  /// Billions of operations of matrix products a second, over the whole step; see `Benchmark.operations`. The optimizer's own products
+  /// are not counted.
+  public var rate: Double {
+    Benchmark.operations(configuration, context: settings.context) * charactersPerSecond * 1e-9
+  }
+
+  /// Measures steps on random characters.
+  ///
+  /// - Parameters:
+  ///   - minimum: seconds to go on for, after a few steps to warm up.
+  /// - Throws: `ConfigurationError` for an impossible shape.
+  public static func measure(
+    _ settings: TrainingSettings, vocabularySize: Int, threads: Int, seconds minimum: Double
+  ) throws -> StepBenchmark {
+    let configuration = try Configuration(
+      vocabularySize: vocabularySize, layers: settings.layers, width: settings.width,
+      headWidth: settings.headWidth, feedForward: settings.feedForward,
+      context: settings.context, isTied: settings.isTied)
+    let run = Run(configuration, settings)
+    for _ in 0..<3 { run.step(threads: threads) }
+    var (data, pass, optimizer, whole) = ([Double](), [Double](), [Double](), [Double]())
+    var spent = 0.0
+    while spent < minimum || whole.count < 5 {
+      let stages = run.step(threads: threads)
+      data.append(stages.data)
+      pass.append(stages.pass)
+      optimizer.append(stages.optimizer)
+      whole.append(stages.data + stages.pass + stages.optimizer)
+      spent += whole.last ?? 0
+    }
+
+    // Where the time goes, on one thread, as shares of which the step's time is made.
+    let clock = PartClock(layers: configuration.layers)
+    Probes.current = clock
+    let profiled = max(2, whole.count / (4 * threads))
+    var passes = 0.0
+    for _ in 0..<profiled { passes += run.step(threads: 1).pass }
+    Probes.current = nil
+    func seconds(_ nanoseconds: UInt64) -> Double { Double(nanoseconds) * 1e-9 / Double(profiled) }
+    let parts = ProbedPart.allCases.map { part in
+      (part: part, seconds: seconds(clock.nanoseconds.reduce(0) { $0 + $1[part.rawValue] }))
+    }
+    let byLayer = clock.nanoseconds.map { seconds($0.reduce(0, +)) }
+    return StepBenchmark(
+      configuration: configuration, settings: settings, threads: threads, steps: whole.count,
+      seconds: Benchmark.median(whole), dataSeconds: Benchmark.median(data),
+      passSeconds: Benchmark.median(pass), optimizerSeconds: Benchmark.median(optimizer),
+      parts: parts, rest: max(0, passes / Double(profiled) - parts.reduce(0) { $0 + $1.seconds }),
+      layers: Array(byLayer.dropLast()), outside: byLayer.last ?? 0)
+  }
+
+  /// What a trainer does in a step, without a trainer's files and events.
+  private final class Run {
+    private let settings: TrainingSettings
+    private let model: Model<Float>
+    private let batchStep: BatchStep
+    private let optimizer: Optimizer
+    private var batches: Batches
+    private var step = 0
+
+    init(_ configuration: Configuration, _ settings: TrainingSettings) {
+      self.settings = settings
+      let weights = Parameters<Float>(configuration)
+      weights.initialize(seed: settings.seed)
+      model = Model(weights)
+      batchStep = BatchStep(configuration, batch: settings.batch, context: settings.context)
+      optimizer = Optimizer(configuration, kind: settings.optimizer)
+      let generator = CounterGenerator(seed: settings.seed, stream: .order)
+      let tokens = (0..<max(10_000, 3 * settings.context)).map {
+        Int32(generator.below(UInt32(configuration.vocabularySize), at: UInt64($0)))
+      }
+      batches = Batches(
+        tokens, context: settings.context, batch: settings.batch, seed: settings.seed)
+    }
+
+    @discardableResult
+    func step(threads: Int) -> (data: Double, pass: Double, optimizer: Double) {
+      let data = Benchmark.seconds {
+        for shard in batchStep.shards {
+          for (slot, sequence) in shard.sequences.enumerated() {
+            batches.write(step: step, sequence: sequence, into: shard.activations, slot: slot)
+          }
+        }
+      }
+      let dropout =
+        settings.dropout > 0
+        ? Dropout(rate: settings.dropout, seed: settings.seed, step: step) : nil
+      let pass = Benchmark.seconds {
+        _ = batchStep.run(
+          model, objective: settings.objective, dropout: dropout, threads: threads)
+      }
+      let probe = Probes.current
+      Probes.current = nil
+      let update = Benchmark.seconds {
+        optimizer.update(
+          model.parameters, gradient: batchStep.gradient,
+          OptimizerStep(
+            adamRate: settings.adamLearningRate, muonRate: settings.learningRate,
+            beta1: settings.beta1, beta2: settings.beta2, weightDecay: settings.weightDecay,
+            gradientScale: 1, step: step),
+          threads: threads)
+      }
+      Probes.current = probe
+      step += 1
+      return (data, pass, update)
+    }
+  }
+}
+
+/// How fast a model of a shape generates, sampling included.
+public struct GenerationBenchmark: Sendable, Equatable {
+  /// Characters a second on one thread, while the window fills up for the first time, and for good.
+  public let filling, full: Double
+  /// Texts that grew at once, and their characters a second in all, on one thread and on all threads.
+  public let texts: Int
+  public let together, togetherOnAllThreads: Double
+
+  /// Measures a model with random weights.
+  ///
+  /// - Parameter seconds: how long each measurement takes, about.
+  public static func measure(
+    _ configuration: Configuration, temperature: Double = 0.8, texts: Int = 100, threads: Int,
+    seconds: Double
+  ) throws -> GenerationBenchmark {
+    let parameters = Parameters<Float>(configuration)
+    parameters.initialize(seed: 1)
+    // Any characters will do: those of the private use area are one grapheme cluster each.
+    let characters: [String] = (0..<UInt32(configuration.vocabularySize)).compactMap { index in
+      let scalar = UnicodeScalar(index < 6_400 ? 0xE000 + index : 0xF0000 + index)
+      return scalar.map { String(Character($0)) }
+    }
+    let model = LanguageModel(
+      model: Model(parameters), vocabulary: try Vocabulary(characters: characters), name: "bench")
+    let sampling = Sampling(temperature: temperature)
+    let context = configuration.context
+
+    func run(_ generator: Generator, _ count: Int) -> Double {
+      Benchmark.seconds { for _ in 0..<count where generator.next() == nil { break } }
+    }
+    let first = try Generator(model, prompt: "", sampling: sampling, seed: 1)
+    let perCharacter = max(run(first, context), 1e-6) / Double(context)
+    let rounds = max(3, Int(seconds / (perCharacter * Double(context))))
+    let filling = try (0..<min(rounds, 50)).map { round in
+      let generator = try Generator(
+        model, prompt: "", sampling: sampling, seed: UInt64(round), length: context)
+      return run(generator, context)
+    }
+    let many = max(2 * context, Int(seconds / perCharacter))
+    let full = run(first, many)
+
+    func together(threads: Int) throws -> Double {
+      var length = 16
+      while true {
+        var produced = 0
+        let clock = ContinuousClock()
+        let start = clock.now
+        produced = try Generator.samples(
+          model, prompt: "", sampling: sampling, seed: 1, count: texts, length: length,
+          threads: threads
+        ).reduce(0) { $0 + $1.characters.count }
+        let (whole, fraction) = (clock.now - start).components
+        let time = Double(whole) + Double(fraction) * 1e-18
+        if time >= seconds || length >= context { return Double(produced) / time }
+        length = min(context, length * 4)
+      }
+    }
+    return GenerationBenchmark(
+      filling: Double(context) / Benchmark.median(filling), full: Double(many) / full,
+      texts: texts, together: try together(threads: 1),
+      togetherOnAllThreads: try together(threads: threads))
+  }
+}
