@@ -30,11 +30,12 @@ let package = Package(
     .systemLibrary(
       name: "CEditline", pkgConfig: "libedit", providers: [.apt(["libedit-dev"])]),
     .systemLibrary(name: "CRename"),
+    .systemLibrary(name: "CSha256"),
     .target(name: "CKernels"),
 
     .target(
       name: "Text", dependencies: ["CUtf8proc"], linkerSettings: [.linkedLibrary("utf8proc")]),
-    .target(name: "Safetensors", dependencies: ["CRename"]),
+    .target(name: "Safetensors", dependencies: ["CRename", "CSha256"]),
     .target(
       name: "Transformer", dependencies: ["CBlas", "CKernels"],
       linkerSettings: [

@@ -1,3 +1,5 @@
+import CSha256
+
 /// SHA-256 (FIPS 180-4), fed piece by piece.
 package struct SHA256 {
   private var state: [UInt32] = [
@@ -8,7 +10,13 @@ package struct SHA256 {
   /// What does not fill a block of 64 bytes yet.
   private var pending: [UInt8] = []
 
-  package init() {}
+  private let usesInstructions: Bool
+
+  /// - Parameter instructions: use the processor's own, where it has them; they are five times as
+  ///   fast.
+  package init(instructions: Bool = true) {
+    usesInstructions = instructions && Self.hasInstructions
+  }
 
   /// The digest of all the bytes, as 64 lower-case hexadecimal digits.
   package static func hexadecimal(of bytes: [UInt8]) -> String {
@@ -29,11 +37,12 @@ package struct SHA256 {
       pending += rest.prefix(missing)
       rest = rest.dropFirst(missing)
       guard pending.count == 64 else { return }
-      pending.withUnsafeBytes { Self.compress($0, into: &state) }
+      let block = pending
+      block.withUnsafeBytes { compress($0) }
       pending.removeAll(keepingCapacity: true)
     }
     let whole = rest.count & ~63
-    Self.compress(UnsafeRawBufferPointer(rebasing: rest.prefix(whole)), into: &state)
+    compress(UnsafeRawBufferPointer(rebasing: rest.prefix(whole)))
     pending += rest.dropFirst(whole)
   }
 
@@ -52,7 +61,17 @@ package struct SHA256 {
     }.joined()
   }
 
+  private static let hasInstructions = temper_sha256_is_available() != 0
+
   /// Works through a whole number of blocks.
+  private mutating func compress(_ blocks: UnsafeRawBufferPointer) {
+    if usesInstructions {
+      temper_sha256_blocks(&state, Self.constants, blocks.baseAddress, blocks.count / 64)
+    } else {
+      Self.compress(blocks, into: &state)
+    }
+  }
+
   private static func compress(_ blocks: UnsafeRawBufferPointer, into state: inout [UInt32]) {
     var (a, b, c, d) = (state[0], state[1], state[2], state[3])
     var (e, f, g, h) = (state[4], state[5], state[6], state[7])

@@ -39,4 +39,15 @@ import Testing
       #expect(hash.finish() == SHA256.hexadecimal(of: message), "length \(length)")
     }
   }
+
+  /// The processor's instructions, where it has them, against the formulas of the standard.
+  @Test func instructionsAndFormulasAgree() {
+    var generator = SeededGenerator(seed: 2)
+    for length in Array(0..<200) + [65_535, 65_536, 1_000_003] {
+      let message = (0..<length).map { _ in UInt8.random(in: 0...255, using: &generator) }
+      var hash = SHA256(instructions: false)
+      hash.update(message)
+      #expect(hash.finish() == SHA256.hexadecimal(of: message), "length \(length)")
+    }
+  }
 }
