@@ -80,6 +80,33 @@ public final class Decoder<Scalar: Real> {
   /// (texts, vocabulary size): the logits after the last character of each.
   public let logits: Matrix<Scalar>
 
+  /// The matrices in half the memory, where that changes nothing: one new character of a text costs the time to read them.
+  private let halves: Halves?
+
+  /// The matrices of each layer, and the output projection.
+  private struct Halves {
+    struct Layer {
+      let queryKeyValue, output, gateUp, down: BFloat16Matrix
+    }
+    let layers: [Layer]
+    let head: BFloat16Matrix
+
+    init?(_ parameters: Parameters<Scalar>) {
+      guard let head = BFloat16Matrix(parameters.head) else { return nil }
+      var layers: [Layer] = []
+      for layer in parameters.layers {
+        guard let queryKeyValue = BFloat16Matrix(layer.queryKeyValue),
+          let output = BFloat16Matrix(layer.output), let gateUp = BFloat16Matrix(layer.gateUp),
+          let down = BFloat16Matrix(layer.down)
+        else { return nil }
+        layers.append(
+          Layer(queryKeyValue: queryKeyValue, output: output, gateUp: gateUp, down: down))
+      }
+      self.head = head
+      self.layers = layers
+    }
+  }
+
   /// Room for the rows of one pass: some new characters of one text, or one of each.
   private let x, normalized, queryKeyValue, query, probabilities, attended, gateUp,
     hidden: Matrix<Scalar>
@@ -95,6 +122,7 @@ public final class Decoder<Scalar: Real> {
   public init(_ model: Model<Scalar>, texts: Int = 1) {
     precondition(texts > 0, "at least one text")
     self.model = model
+    halves = Halves(model.parameters)
     let c = model.configuration
     states = (0..<texts).map { _ in DecodingState(c) }
     let rows = max(texts, Self.rowsPerPass)
@@ -185,9 +213,12 @@ public final class Decoder<Scalar: Real> {
     }
     /// One new character of each text: rows that must not influence one another. Many of one text: the faster product.
     func project(
-      _ x: Matrix<Scalar>, _ weights: Matrix<Scalar>, into y: Matrix<Scalar>, adding: Bool = false
+      _ x: Matrix<Scalar>, _ weights: Matrix<Scalar>, _ halves: BFloat16Matrix?,
+      into y: Matrix<Scalar>, adding: Bool = false
     ) {
-      if rowsEach == 1 {
+      if rowsEach == 1, let halves {
+        multiplyEachRow(x, byTransposed: halves, into: y, adding: adding)
+      } else if rowsEach == 1 {
         multiplyEachRow(x, weights.transposed, into: y, adding: adding)
       } else {
         multiply(x, weights.transposed, into: y, adding: adding)
@@ -201,8 +232,9 @@ public final class Decoder<Scalar: Real> {
       }
     }
     for (n, layer) in model.parameters.layers.enumerated() {
+      let halves = halves?.layers[n]
       normalize(x, layer.attentionNorm, into: normalized)
-      project(normalized, layer.queryKeyValue, into: qkv)
+      project(normalized, layer.queryKeyValue, halves?.queryKeyValue, into: qkv)
       normalize(qkv[columns: 0..<head], layer.queryNorm, into: query)
       for (i, text) in texts.enumerated() {
         let state = states[text]
@@ -218,11 +250,11 @@ public final class Decoder<Scalar: Real> {
           q: query[rows: own], k: state.keys[n][rows: seen], v: state.values[n][rows: seen],
           p: probabilities[rows: own][columns: seen], o: attended[rows: own])
       }
-      project(attended, layer.output, into: x, adding: true)
+      project(attended, layer.output, halves?.output, into: x, adding: true)
       normalize(x, layer.feedForwardNorm, into: normalized)
-      project(normalized, layer.gateUp, into: gateUp)
+      project(normalized, layer.gateUp, halves?.gateUp, into: gateUp)
       FeedForward.forward(gateUp: gateUp, into: hidden)
-      project(hidden, layer.down, into: x, adding: true)
+      project(hidden, layer.down, halves?.down, into: x, adding: true)
     }
 
     let last = last[rows: 0..<texts.count]
@@ -234,7 +266,11 @@ public final class Decoder<Scalar: Real> {
     let ready = normalized[rows: 0..<texts.count]
     normalize(last, model.parameters.finalNorm, into: ready)
     let found = found[rows: 0..<texts.count]
-    multiplyEachRow(ready, model.parameters.head.transposed, into: found)
+    if let halves {
+      multiplyEachRow(ready, byTransposed: halves.head, into: found)
+    } else {
+      multiplyEachRow(ready, model.parameters.head.transposed, into: found)
+    }
     for (i, text) in texts.enumerated() { logits[text].copy(found[i]) }
   }
 }

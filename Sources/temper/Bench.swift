@@ -57,7 +57,8 @@ struct Bench: ParsableCommand {
       settings, vocabularySize: vocabulary, threads: threads.count, seconds: seconds)
     let memory = Benchmark.peakMemory
     let generation = try GenerationBenchmark.measure(
-      step.configuration, threads: threads.count, seconds: seconds)
+      step.configuration, inHalves: settings.precision == .bfloat16, threads: threads.count,
+      seconds: seconds)
     let start = Self.startUp()
     let output = Console.output()
     if json {

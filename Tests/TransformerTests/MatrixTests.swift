@@ -177,6 +177,18 @@ import Transformer
       }
       let together = Matrix<S>(rows: rows, columns: columns)
       multiplyEachRow(x, w.transposed, into: together)
+      // Halves of the elements, where they say the same, change nothing. A third is no bfloat16.
+      w[0][0] = 1 / 3
+      #expect(BFloat16Matrix(w)?.rows == nil)
+      for r in 0..<columns {
+        for c in 0..<inner { w[r][c] = S(Float(bitPattern: Float(w[r][c]).bitPattern & 0xFFFF_0000)) }
+      }
+      multiplyEachRow(x, w.transposed, into: together)
+      let halves = Matrix<S>(rows: rows, columns: columns)
+      if let packed = BFloat16Matrix(w) {
+        multiplyEachRow(x, byTransposed: packed, into: halves)
+      }
+      #expect(halves.elements == together.elements)
       for row in 0..<rows {
         let alone = Matrix<S>(rows: 1, columns: columns)
         multiplyEachRow(x[rows: row..<row + 1], w.transposed, into: alone)

@@ -13,6 +13,14 @@ void temper_multiply_each_row(
     const float *w, long w_stride,
     float keep, float *y, long y_stride);
 
+/// The same for a matrix of bfloat16, the upper halves of floats: half as much to read from memory, and to the last bit what the
+/// floats give.
+void temper_multiply_each_row_bfloat16(
+    long rows, long columns, long inner,
+    const float *x, long x_stride,
+    const unsigned short *w, long w_stride,
+    float keep, float *y, long y_stride);
+
 /// y[i] = exp(x[i] - shift) for i in 0..<count, and their sum; x and y may be the same memory.
 float temper_exponentials(const float *x, float shift, float *y, long count);
 

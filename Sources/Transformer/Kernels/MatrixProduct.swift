@@ -131,6 +131,15 @@ extension Float {
   ) {
     temper_multiply_each_row(rows, columns, inner, x, xStride, w, wStride, keep, y, yStride)
   }
+
+  public static func multiplyEachRow(
+    rows: Int, columns: Int, inner: Int,
+    _ x: UnsafePointer<Float>, xStride: Int, bfloat16 w: UnsafePointer<UInt16>, wStride: Int,
+    keep: Float, _ y: UnsafeMutablePointer<Float>, yStride: Int
+  ) {
+    temper_multiply_each_row_bfloat16(
+      rows, columns, inner, x, xStride, w, wStride, keep, y, yStride)
+  }
 }
 
 extension Double {
@@ -157,6 +166,23 @@ extension Double {
         let y = y + r * yStride + c
         y.pointee = keep == 0 ? sum : sum + keep * y.pointee
       }
+    }
+  }
+
+  public static func multiplyEachRow(
+    rows: Int, columns: Int, inner: Int,
+    _ x: UnsafePointer<Double>, xStride: Int, bfloat16 w: UnsafePointer<UInt16>, wStride: Int,
+    keep: Double, _ y: UnsafeMutablePointer<Double>, yStride: Int
+  ) {
+    let row = UnsafeMutablePointer<Double>.allocate(capacity: max(inner, 1))
+    defer { row.deallocate() }
+    for c in 0..<columns {
+      for i in 0..<inner {
+        row[i] = Double(Float(bitPattern: UInt32(w[c * wStride + i]) << 16))
+      }
+      multiplyEachRow(
+        rows: rows, columns: 1, inner: inner, x, xStride: xStride, row, wStride: inner,
+        keep: keep, y + c, yStride: yStride)
     }
   }
 }

@@ -30,6 +30,12 @@ public protocol Real: BinaryFloatingPoint, SIMDScalar, Codable, Sendable {
     _ x: UnsafePointer<Self>, xStride: Int, _ w: UnsafePointer<Self>, wStride: Int,
     keep: Self, _ y: UnsafeMutablePointer<Self>, yStride: Int)
 
+  /// The same for rows of w that are bfloat16: the upper halves of floats.
+  static func multiplyEachRow(
+    rows: Int, columns: Int, inner: Int,
+    _ x: UnsafePointer<Self>, xStride: Int, bfloat16 w: UnsafePointer<UInt16>, wStride: Int,
+    keep: Self, _ y: UnsafeMutablePointer<Self>, yStride: Int)
+
   /// y[i] = exp(x[i] - shift) for i in 0..<count; `x` and `y` may be the same memory.
   /// - Returns: the sum of the results.
   static func exponentials(

@@ -184,13 +184,22 @@ public struct GenerationBenchmark: Sendable, Equatable {
 
   /// Measures a model with random weights.
   ///
-  /// - Parameter seconds: how long each measurement takes, about.
+  /// - Parameters:
+  ///   - inHalves: whether its weights are bfloat16, of which a character takes half as much from memory.
+  ///   - seconds: how long each measurement takes, about.
   public static func measure(
-    _ configuration: Configuration, temperature: Double = 0.8, texts: Int = 100, threads: Int,
+    _ configuration: Configuration, inHalves: Bool, temperature: Double = 0.8, texts: Int = 100,
+    threads: Int,
     seconds: Double
   ) throws -> GenerationBenchmark {
     let parameters = Parameters<Float>(configuration)
     parameters.initialize(seed: 1)
+    if inHalves {
+      let elements = parameters.elements
+      for i in 0..<elements.count {
+        elements[i] = Float(bitPattern: elements[i].bitPattern & 0xFFFF_0000)
+      }
+    }
     // Any characters will do: those of the private use area are one grapheme cluster each.
     let characters: [String] = (0..<UInt32(configuration.vocabularySize)).compactMap { index in
       let scalar = UnicodeScalar(index < 6_400 ? 0xE000 + index : 0xF0000 + index)
