@@ -139,6 +139,16 @@ public struct Parameters<Scalar: Real>: Sendable {
     return copy
   }
 
+  /// The same numbers in another precision, with memory of their own.
+  public func converted<Other: Real>(to _: Other.Type) -> Parameters<Other> {
+    let converted = Parameters<Other>(configuration)
+    withExtendedLifetime(self) {
+      let (source, target) = (elements, converted.elements)
+      for index in 0..<source.count { target[index] = Other(source[index]) }
+    }
+    return converted
+  }
+
   /// Takes the elements of parameters of the same shape.
   public func copy(_ other: Parameters) {
     // A row does not keep its memory alive.

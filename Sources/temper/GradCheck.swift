@@ -90,10 +90,7 @@ struct GradCheck: ParsableCommand {
   /// A few elements of each tensor on a short context, so that it takes seconds.
   private func trained() throws -> Table {
     let model = try model.load()
-    let parameters = Parameters<Double>(model.configuration)
-    let (source, target) = (model.model.parameters.elements, parameters.elements)
-    for index in 0..<source.count { target[index] = Double(source[index]) }
-    withExtendedLifetime(model) {}
+    let parameters = model.model.parameters.converted(to: Double.self)
     var table = Table(title: model.name, isTied: model.configuration.isTied)
     for variant in Variant.all(elements: 4) {
       let results = variant.check.run(

@@ -181,7 +181,9 @@ import Transformer
       w[0][0] = 1 / 3
       #expect(BFloat16Matrix(w)?.rows == nil)
       for r in 0..<columns {
-        for c in 0..<inner { w[r][c] = S(Float(bitPattern: Float(w[r][c]).bitPattern & 0xFFFF_0000)) }
+        for c in 0..<inner {
+          w[r][c] = S(Float(bitPattern: Float(w[r][c]).bitPattern & 0xFFFF_0000))
+        }
       }
       multiplyEachRow(x, w.transposed, into: together)
       let halves = Matrix<S>(rows: rows, columns: columns)
