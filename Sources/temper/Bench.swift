@@ -34,6 +34,14 @@ struct Bench: ParsableCommand {
     help: ArgumentHelp("How long each measurement takes, about.", valueName: "x"))
   var seconds = 2.0
 
+  /// What to measure.
+  enum Part: String, CaseIterable, ExpressibleByArgument {
+    case training, generation, start
+  }
+
+  @Option(parsing: .unconditional, help: "Measure just this; all of it if not given.")
+  var only: Part?
+
   @Flag(help: "Print one JSON object.")
   var json = false
 
@@ -51,27 +59,46 @@ struct Bench: ParsableCommand {
 
   func run() throws {
     Interrupts.set(.leave)
-    let peak = MatrixPeak.measure(threads: threads.count, seconds: min(seconds, 1))
     let settings = try TrainingSettings(options.chosen, trainingCharacters: 1_000_000)
-    let step = try StepBenchmark.measure(
-      settings, vocabularySize: vocabulary, threads: threads.count, seconds: seconds)
-    let memory = Benchmark.peakMemory
-    let generation = try GenerationBenchmark.measure(
-      step.configuration, inHalves: settings.precision == .bfloat16, threads: threads.count,
-      seconds: seconds)
-    let start = Self.startUp()
     let output = Console.output()
+    var object: JSONObject = [:]
+    if measures(.training) {
+      let peak = MatrixPeak.measure(threads: threads.count, seconds: min(seconds, 1))
+      let step = try StepBenchmark.measure(
+        settings, vocabularySize: vocabulary, threads: threads.count, seconds: seconds)
+      let memory = Benchmark.peakMemory
+      object["peak"] = Self.json(peak, threads: threads.count)
+      object["training"] = Self.json(step, peak: peak, memory: memory)
+      if !json {
+        show(peak, step, memory: memory, on: output)
+        try output.flush()
+      }
+    }
+    if measures(.generation) {
+      let generation = try GenerationBenchmark.measure(
+        try settings.configuration(vocabularySize: vocabulary),
+        inHalves: settings.precision == .bfloat16, threads: threads.count, seconds: seconds)
+      object["generation"] = Self.json(generation)
+      if !json {
+        show(generation, on: output)
+        try output.flush()
+      }
+    }
+    if measures(.start), let start = Self.startUp() {
+      object["start_seconds"] = JSONValue(start)
+      if !json {
+        output.line("start to exit of temper generate --length 1", .heading)
+        output.line("  \(Self.milliseconds(start)), the median of 9")
+      }
+    }
     if json {
-      try output.write(
-        bytes: JSON.serialize(
-          Self.json(peak: peak, step: step, memory: memory, generation: generation, start: start)))
+      try output.write(bytes: JSON.serialize(.object(object)))
       output.line()
-    } else {
-      show(peak, step, memory: memory, on: output)
-      show(generation, start: start, on: output)
     }
     try output.flush()
   }
+
+  private func measures(_ part: Part) -> Bool { only == nil || only == part }
 
   private func show(
     _ peak: MatrixPeak, _ step: StepBenchmark, memory: Int, on output: Console
@@ -119,7 +146,7 @@ struct Bench: ParsableCommand {
     row("  embedding and output", share(step.outside, of: layers))
   }
 
-  private func show(_ g: GenerationBenchmark, start: Double?, on output: Console) {
+  private func show(_ g: GenerationBenchmark, on output: Console) {
     func row(_ name: String, _ rate: Double) {
       output.line(
         "  " + Display.padded(name, to: 34)
@@ -130,10 +157,6 @@ struct Bench: ParsableCommand {
     row("one text, window full", g.full)
     row("\(g.texts) texts, one thread", g.together)
     row("\(g.texts) texts, \(threads.count) threads", g.togetherOnAllThreads)
-    if let start {
-      output.line("start to exit of temper generate --length 1", .heading)
-      output.line("  \(Self.milliseconds(start)), the median of 9")
-    }
   }
 
   private static func milliseconds(_ seconds: Double) -> String {
@@ -199,45 +222,43 @@ struct Bench: ParsableCommand {
     return status == 0
   }
 
-  private static func json(
-    peak: MatrixPeak, step: StepBenchmark, memory: Int, generation g: GenerationBenchmark,
-    start: Double?
-  ) -> JSONValue {
+  private static func json(_ peak: MatrixPeak, threads: Int) -> JSONValue {
+    [
+      "threads": JSONValue(threads), "gflops_one_thread": JSONValue(peak.oneThread),
+      "gflops_all_threads": JSONValue(peak.allThreads),
+    ]
+  }
+
+  private static func json(_ step: StepBenchmark, peak: MatrixPeak, memory: Int) -> JSONValue {
     let (c, s) = (step.configuration, step.settings)
     var parts: JSONObject = [:]
     for (part, seconds) in step.parts { parts["\(part)"] = JSONValue(seconds) }
     parts["rest"] = JSONValue(step.rest)
     return [
-      "peak": [
-        "threads": JSONValue(step.threads), "gflops_one_thread": JSONValue(peak.oneThread),
-        "gflops_all_threads": JSONValue(peak.allThreads),
+      "layers": JSONValue(c.layers), "width": JSONValue(c.width),
+      "head_width": JSONValue(c.headWidth), "feed_forward": JSONValue(c.feedForward),
+      "context": JSONValue(s.context), "batch": JSONValue(s.batch),
+      "optimizer": JSONValue(s.optimizer.rawValue), "parameters": JSONValue(c.parameterCount),
+      "steps": JSONValue(step.steps), "seconds": JSONValue(step.seconds),
+      "characters_per_second": JSONValue(step.charactersPerSecond),
+      "operations_per_character": JSONValue(Benchmark.operations(c, context: s.context)),
+      "gflops": JSONValue(step.rate), "share_of_peak": JSONValue(step.rate / peak.allThreads),
+      "peak_memory_bytes": JSONValue(memory),
+      "stages": [
+        "data": JSONValue(step.dataSeconds), "pass": JSONValue(step.passSeconds),
+        "optimizer": JSONValue(step.optimizerSeconds),
       ],
-      "training": [
-        "layers": JSONValue(c.layers), "width": JSONValue(c.width),
-        "head_width": JSONValue(c.headWidth), "feed_forward": JSONValue(c.feedForward),
-        "context": JSONValue(s.context), "batch": JSONValue(s.batch),
-        "optimizer": JSONValue(s.optimizer.rawValue), "parameters": JSONValue(c.parameterCount),
-        "steps": JSONValue(step.steps), "seconds": JSONValue(step.seconds),
-        "characters_per_second": JSONValue(step.charactersPerSecond),
-        "operations_per_character": JSONValue(
-          Benchmark.operations(c, context: s.context)),
-        "gflops": JSONValue(step.rate),
-        "share_of_peak": JSONValue(step.rate / peak.allThreads),
-        "peak_memory_bytes": JSONValue(memory),
-        "stages": [
-          "data": JSONValue(step.dataSeconds), "pass": JSONValue(step.passSeconds),
-          "optimizer": JSONValue(step.optimizerSeconds),
-        ],
-        "parts_on_one_thread": .object(parts),
-        "layers_on_one_thread": .array(step.layers.map { JSONValue($0) }),
-        "outside_layers_on_one_thread": JSONValue(step.outside),
-      ],
-      "generation": [
-        "filling": JSONValue(g.filling), "full": JSONValue(g.full), "texts": JSONValue(g.texts),
-        "together": JSONValue(g.together),
-        "together_on_all_threads": JSONValue(g.togetherOnAllThreads),
-      ],
-      "start_seconds": start.map { JSONValue($0) } ?? .null,
+      "parts_on_one_thread": .object(parts),
+      "layers_on_one_thread": .array(step.layers.map { JSONValue($0) }),
+      "outside_layers_on_one_thread": JSONValue(step.outside),
+    ]
+  }
+
+  private static func json(_ g: GenerationBenchmark) -> JSONValue {
+    [
+      "filling": JSONValue(g.filling), "full": JSONValue(g.full), "texts": JSONValue(g.texts),
+      "together": JSONValue(g.together),
+      "together_on_all_threads": JSONValue(g.togetherOnAllThreads),
     ]
   }
 }

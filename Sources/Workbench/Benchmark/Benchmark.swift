@@ -79,10 +79,7 @@ public struct StepBenchmark: Sendable {
   public static func measure(
     _ settings: TrainingSettings, vocabularySize: Int, threads: Int, seconds minimum: Double
   ) throws -> StepBenchmark {
-    let configuration = try Configuration(
-      vocabularySize: vocabularySize, layers: settings.layers, width: settings.width,
-      headWidth: settings.headWidth, feedForward: settings.feedForward,
-      context: settings.context, isTied: settings.isTied)
+    let configuration = try settings.configuration(vocabularySize: vocabularySize)
     let run = Run(configuration, settings)
     for _ in 0..<3 { run.step(threads: threads) }
     var (data, pass, optimizer, whole) = ([Double](), [Double](), [Double](), [Double]())

@@ -139,10 +139,8 @@ public final class Trainer {
       configuration = base.configuration
       configuration.vocabularySize = job.corpus.vocabulary.count
     } else {
-      let s = job.settings
-      configuration = try Configuration(
-        vocabularySize: job.corpus.vocabulary.count, layers: s.layers, width: s.width,
-        headWidth: s.headWidth, feedForward: s.feedForward, context: s.context, isTied: s.isTied)
+      configuration = try job.settings.configuration(
+        vocabularySize: job.corpus.vocabulary.count)
     }
     return configuration
   }

@@ -174,6 +174,14 @@ extension TrainingSettings {
   /// The learning rate of fine-tuning as a share of that for a new model.
   static let fineTuningShare = 0.3
 
+  /// The shape of a new model.
+  /// - Throws: `ConfigurationError` for an impossible one.
+  public func configuration(vocabularySize: Int) throws -> Configuration {
+    try Configuration(
+      vocabularySize: vocabularySize, layers: layers, width: width, headWidth: headWidth,
+      feedForward: feedForward, context: context, isTied: isTied)
+  }
+
   /// Changes what may change when a run is resumed: how long it is and how often it reports.
   public mutating func change(_ options: TrainingOptions) throws {
     try options.validate()
