@@ -10,21 +10,17 @@ package struct BFloat16Matrix: Sendable {
   /// The same elements; nil if one of them is not a bfloat16.
   package init?<Scalar: Real>(_ matrix: Matrix<Scalar>) {
     (rows, columns) = (matrix.rows, matrix.columns)
-    var lost: UInt32 = 0
     var isExact = true
     elements = [UInt16](unsafeUninitializedCapacity: rows * columns) { elements, count in
-      for r in 0..<matrix.rows {
-        let row = matrix[r]
-        for c in 0..<row.count {
-          let value = Float(row[c])
-          isExact = isExact && Scalar(value) == row[c]
-          lost |= value.bitPattern & 0xFFFF
-          elements[r * row.count + c] = UInt16(value.bitPattern >> 16)
+      if let base = elements.baseAddress {
+        for r in 0..<matrix.rows where isExact {
+          isExact = Scalar.bfloat16(
+            matrix[r].buffer, into: base + r * matrix.columns)
         }
       }
       count = matrix.rows * matrix.columns
     }
-    guard lost == 0, isExact else { return nil }
+    guard isExact else { return nil }
   }
 
   func withElements<Result>(_ body: (UnsafePointer<UInt16>) -> Result) -> Result? {

@@ -11,8 +11,9 @@ public final class Storage<Scalar: Real>: @unchecked Sendable {
   public init(count: Int) {
     let bytes = max(count, 1) * MemoryLayout<Scalar>.stride
     let memory = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64)
+    // All bits of a floating-point zero are zero, and filling bytes is fast whatever the scalar.
+    memory.initializeMemory(as: UInt8.self, repeating: 0, count: bytes)
     base = memory.bindMemory(to: Scalar.self, capacity: max(count, 1))
-    base.initialize(repeating: 0, count: max(count, 1))
     self.count = count
   }
 

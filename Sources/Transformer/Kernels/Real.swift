@@ -36,6 +36,12 @@ public protocol Real: BinaryFloatingPoint, SIMDScalar, Codable, Sendable {
     _ x: UnsafePointer<Self>, xStride: Int, bfloat16 w: UnsafePointer<UInt16>, wStride: Int,
     keep: Self, _ y: UnsafeMutablePointer<Self>, yStride: Int)
 
+  /// Writes some scalars as bfloat16, the upper halves of floats.
+  /// - Returns: whether that is exact.
+  static func bfloat16(
+    _ x: UnsafeMutableBufferPointer<Self>, into halves: UnsafeMutablePointer<UInt16>
+  ) -> Bool
+
   /// y[i] = exp(x[i] - shift) for i in 0..<count; `x` and `y` may be the same memory.
   /// - Returns: the sum of the results.
   static func exponentials(
