@@ -14,6 +14,8 @@ public struct Configuration: Sendable, Equatable {
   public var context: Int
   /// Whether the output projection is the embedding table itself.
   public var isTied: Bool
+  /// What turns attention's scores into probabilities. Only softmax is of Qwen3's shape.
+  public var attention: Normalizer
   /// Base of the rotary angles.
   public var ropeTheta: Double
   /// ε of the normalizations.
@@ -22,7 +24,8 @@ public struct Configuration: Sendable, Equatable {
   /// - Throws: `ConfigurationError` if a size is out of its range or the weights would not fit in memory.
   public init(
     vocabularySize: Int, layers: Int, width: Int, headWidth: Int, feedForward: Int, context: Int,
-    isTied: Bool = false, ropeTheta: Double = 10_000, normEpsilon: Double = 1e-6
+    isTied: Bool = false, attention: Normalizer = .softmax, ropeTheta: Double = 10_000,
+    normEpsilon: Double = 1e-6
   ) throws {
     self.vocabularySize = vocabularySize
     self.layers = layers
@@ -31,6 +34,7 @@ public struct Configuration: Sendable, Equatable {
     self.feedForward = feedForward
     self.context = context
     self.isTied = isTied
+    self.attention = attention
     self.ropeTheta = ropeTheta
     self.normEpsilon = normEpsilon
     try validate()

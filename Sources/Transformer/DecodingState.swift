@@ -247,7 +247,8 @@ public final class Decoder<Scalar: Real> {
         model.rotary.forward(query[rows: own], first: state.read, period: c.context)
         state.values[n][rows: new].copy(qkv[rows: own][columns: 2 * head..<3 * head])
         Attention.forward(
-          q: query[rows: own], k: state.keys[n][rows: seen], v: state.values[n][rows: seen],
+          by: c.attention, q: query[rows: own], k: state.keys[n][rows: seen],
+          v: state.values[n][rows: seen],
           p: probabilities[rows: own][columns: seen], o: attended[rows: own])
       }
       project(attended, layer.output, halves?.output, into: x, adding: true)

@@ -114,7 +114,8 @@ public struct Model<Scalar: Real>: Sendable {
     for s in 0..<a.sequences {
       let rows = s * a.context..<(s + 1) * a.context
       Attention.forward(
-        q: layer.query[rows: rows], k: layer.key[rows: rows], v: value[rows: rows],
+        by: configuration.attention, q: layer.query[rows: rows], k: layer.key[rows: rows],
+        v: value[rows: rows],
         p: layer.probabilities[rows: rows], o: layer.attended[rows: rows])
     }
     add(
@@ -136,8 +137,9 @@ public struct Model<Scalar: Real>: Sendable {
     for s in 0..<a.sequences {
       let rows = s * a.context..<(s + 1) * a.context
       Attention.backward(
-        gradient: g.attended[rows: rows], q: layer.query[rows: rows], k: layer.key[rows: rows],
-        v: value[rows: rows], p: layer.probabilities[rows: rows], scratch: g.scores,
+        by: configuration.attention, gradient: g.attended[rows: rows],
+        q: layer.query[rows: rows], k: layer.key[rows: rows], v: value[rows: rows],
+        p: layer.probabilities[rows: rows], scratch: g.scores,
         dq: g.query[rows: rows], dk: g.key[rows: rows], dv: dValue[rows: rows])
     }
     rotary.backward(g.query, period: a.context)
