@@ -85,14 +85,17 @@ public enum Preset: String, Sendable, Equatable, CaseIterable {
     var s = TrainingSettings()
     switch self {
     case .tiny:
-      (s.layers, s.width, s.headWidth, s.context, s.batch) = (4, 128, 128, 64, 16)
-      s.duration = .steps(900)
+      (s.layers, s.width, s.headWidth, s.context, s.batch) = (4, 128, 128, 256, 8)
+      (s.learningRate, s.adamLearningRate) = (0.04, 0.006)
+      s.duration = .steps(560)
     case .small:
-      (s.layers, s.width, s.headWidth, s.context, s.batch) = (5, 192, 128, 128, 16)
-      s.duration = .steps(2200)
+      (s.layers, s.width, s.headWidth, s.context, s.batch) = (5, 192, 128, 256, 12)
+      (s.learningRate, s.adamLearningRate) = (0.03, 0.0045)
+      s.duration = .steps(1700)
     case .base:
-      (s.layers, s.width, s.headWidth, s.context, s.batch) = (6, 256, 128, 256, 16)
-      s.duration = .steps(2500)
+      (s.layers, s.width, s.headWidth, s.context, s.batch) = (6, 256, 128, 512, 8)
+      (s.learningRate, s.adamLearningRate) = (0.025, 0.00375)
+      s.duration = .steps(3900)
     }
     s.feedForward = TrainingSettings.feedForward(width: s.width)
     s.schedule.warmup = 20
