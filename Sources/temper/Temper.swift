@@ -23,7 +23,7 @@ struct Temper: ParsableCommand {
     version: "1.0.0",
     subcommands: [
       Train.self, Repl.self, Generate.self, Compare.self, Evaluate.self, Score.self, Inspect.self,
-      GradCheck.self, Bench.self,
+      SoftmaxCommand.self, GradCheck.self, Bench.self,
     ],
     defaultSubcommand: Repl.self)
 

@@ -59,6 +59,8 @@ extension Session {
       let score = try Scoring.score(
         SessionWords.unescaped(arguments), model: model, source: "text")
       ScoreLayout.output(score).forEach(emit)
+    case .softmax:
+      try softmax(try words(0...100), emit)
     case .train:
       try train(try words(1...1000), shouldStop, emit)
     case .load:

@@ -1,6 +1,6 @@
 /// What a line that begins with a slash can ask for.
 enum SessionCommand: String, CaseIterable {
-  case help, show, set, temperature, seed, again, more, compare, next, score, color
+  case help, show, set, temperature, seed, again, more, compare, next, score, softmax, color
   case train, load, save, models, quit
 
   /// The command of a name or an alias, without the slash.
@@ -35,6 +35,7 @@ enum SessionCommand: String, CaseIterable {
     case .compare: "X X ..."
     case .next: "[TEXT]"
     case .score: "TEXT"
+    case .softmax: "[TOPIC] [Z ...]"
     case .color: "on|off"
     case .train: "FILE ..."
     case .load, .save: "DIR"
@@ -54,6 +55,7 @@ enum SessionCommand: String, CaseIterable {
     case .compare: "the last prompt at several temperatures, side by side"
     case .next: "what the model expects as the next character"
     case .score: "how well the model predicts a text"
+    case .softmax: "the softmax laboratory, on the model's logits or on numbers"
     case .color: "colours generated text by probability"
     case .train: "goes on training the model with your text"
     case .load: "changes to another model"
@@ -109,6 +111,12 @@ enum SessionCommand: String, CaseIterable {
         "/score Once upon a time tells the loss in nats a character, and where the",
         "model was surprised. Lower is better; exp(loss) is among how many equally",
         "likely characters the model is as undecided.",
+      ]
+    case .softmax:
+      [
+        "/softmax takes the likeliest next characters after the last text, and",
+        "/softmax 1 2 3 the numbers given. A topic comes first: /softmax jacobian",
+        "or /softmax sparsemax -2 0 .5; /softmax names the topics.",
       ]
     case .color:
       ["Green is what the model held likely, red what it held unlikely."]
