@@ -47,9 +47,24 @@ struct Repl: ParsableCommand {
         ModelChoice.available().map { SessionEnvironment.ListedModel(name: $0.name, path: $0.path) }
       },
       load: { try ModelFolder.load(try ModelChoice.path($0)) },
+      corpus: Self.corpus(),
       train: { request, model, shouldStop, _ in
         try Self.train(request, model, shouldStop, TextReport(output))
       })
+  }
+
+  /// Finds the corpus of a model that is known by name, and keeps the last one.
+  private static func corpus() -> (LanguageModel) throws -> CorpusIndex? {
+    var last: (name: String, index: CorpusIndex)?
+    return { model in
+      if let last, last.name == model.name { return last.index }
+      guard let folder = ModelChoice.available().first(where: { $0.name == model.name })?.path,
+        let path = ModelFolder.corpus(ofModelAt: folder)
+      else { return nil }
+      let index = try CorpusIndex([path], vocabulary: model.vocabulary)
+      last = (model.name, index)
+      return index
+    }
   }
 
   /// `/train`: goes on training the model in memory, for a minute unless told otherwise.

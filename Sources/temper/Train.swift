@@ -81,7 +81,7 @@ struct Train: ParsableCommand {
   private var folder: String { out ?? Self.defaultFolder(files[0]) }
 
   private var resumeArguments: String {
-    (files + ["--out", folder]).map(Self.shellQuoted).joined(separator: " ")
+    (files + ["--out", folder]).map(TypedCommand.shellQuoted).joined(separator: " ")
   }
 
   private func trainer() throws -> Trainer {
@@ -101,8 +101,7 @@ struct Train: ParsableCommand {
 
   /// The command as it was typed, as the model card records it.
   private var command: String {
-    (["temper"] + CommandLine.arguments.dropFirst().filter { $0 != "--force" && $0 != "--json" })
-      .map(Self.shellQuoted).joined(separator: " ")
+    TypedCommand.text(without: ["--force", "--json"])
   }
 
   /// weights/ and a file's name without its ending.
@@ -110,22 +109,5 @@ struct Train: ParsableCommand {
     let name = path.split(separator: "/").last.map(String.init) ?? "model"
     let stem = name.split(separator: ".").first.map(String.init) ?? "model"
     return "weights/\(stem == ".." ? "model" : stem)"
-  }
-
-  private static func shellQuoted(_ word: String) -> String {
-    let safe = word.utf8.allSatisfy {
-      switch $0 {
-      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "/"),
-        UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "="), UInt8(ascii: ","):
-        true
-      default: false
-      }
-    }
-    return safe && !word.isEmpty
-      ? word
-      : "'"
-        + word.split(separator: "'", omittingEmptySubsequences: false)
-        .joined(separator: #"'\''"#) + "'"
   }
 }

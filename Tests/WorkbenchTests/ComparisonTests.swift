@@ -51,12 +51,48 @@ import Workbench
           #expect(found.leftCharacter == x[found.index])
           #expect(found.rightCharacter == y[found.index])
           #expect(x[found.index] != y[found.index])
+          try checkCrossing(found, report)
         }
       }
       // The two columns of the same temperature never part.
       #expect(!report.divergences.contains { $0.right == 3 })
       #expect(!report.divergences.isEmpty)
     }
+  }
+
+  /// The two lines are those of the characters that were drawn, and cross between the temperatures.
+  private func checkCrossing(
+    _ parting: ComparisonReport.Divergence, _ report: ComparisonReport
+  ) throws {
+    let crossing = try #require(parting.crossing)
+    let (left, right) = (report.columns[parting.left], report.columns[parting.right])
+    let noise = GumbelNoise(seed: left.samples[parting.sample].seed)
+    let a = left.samples[parting.sample].characters[parting.index]
+    let b = right.samples[parting.sample].characters[parting.index]
+    #expect(crossing.left.logit == a.logit && crossing.right.logit == b.logit)
+    #expect(crossing.left.noise == noise.value(of: Int(a.token), at: parting.index))
+    #expect(crossing.right.noise == noise.value(of: Int(b.token), at: parting.index))
+    let low = min(left.temperature, right.temperature)
+    let high = max(left.temperature, right.temperature)
+    #expect((low...high).contains(crossing.temperature))
+    let (t, u) = (left.temperature, right.temperature)
+    #expect(crossing.left.value(at: t) >= crossing.right.value(at: t))
+    #expect(crossing.right.value(at: u) >= crossing.left.value(at: u))
+    let there = crossing.temperature
+    #expect(abs(crossing.left.value(at: there) - crossing.right.value(at: there)) < 1e-9)
+  }
+
+  @Test func logitsAreThoseDrawnFrom() throws {
+    let model = try randomModel(characters: twelveCharacters, context: 8)
+    let report = try TemperatureComparison.run(
+      model, prompt: "cafe", temperatures: [0.6, 1.4], samples: 20, length: 30, seed: 2)
+    for parting in report.divergences {
+      let pair = report.columns.map { $0.samples[parting.sample].characters[parting.index] }
+      // With the same text before them, logits and the model's own ln p differ by a constant.
+      let own = pair[0].modelLogProbability - pair[1].modelLogProbability
+      #expect(abs(pair[0].logit - pair[1].logit - own) < 1e-9)
+    }
+    #expect(report.divergences.count > 10)
   }
 
   @Test func aStopStringCanBeWhereTextsPart() throws {
@@ -69,6 +105,7 @@ import Workbench
         let (left, right) = (report.columns[0].samples[0], report.columns[1].samples[0])
         let atEnd =
           divergence.index == left.characters.count || divergence.index == right.characters.count
+        #expect(atEnd == (divergence.crossing == nil))
         #expect(
           atEnd == (divergence.leftCharacter == nil || divergence.rightCharacter == nil))
         parted = parted || atEnd
@@ -133,7 +170,10 @@ import Workbench
     let divergence = json["divergences"]?[0]
     #expect(
       divergence?.objectValue?.keys == [
-        "left", "right", "sample", "index", "left_character", "right_character",
+        "left", "right", "sample", "index", "left_character", "right_character", "crossing",
       ])
+    let crossing = divergence?["crossing"]
+    #expect(crossing?.objectValue?.keys == ["temperature", "left", "right"])
+    #expect(crossing?["left"]?.objectValue?.keys == ["logit", "noise"])
   }
 }

@@ -123,14 +123,14 @@ struct SessionCommandTests {
     let topics = overview.split(separator: "\n").compactMap { line -> Substring? in
       line.hasPrefix("  ") ? line.split(separator: " ").first : nil
     }
-    #expect(topics.count == 26)
+    #expect(topics.count == 27)
     for topic in topics {
       let reply = session.say("/help \(topic)")
       #expect(reply.next == .continue && !reply.output.isEmpty)
       for line in reply.shown.split(separator: "\n") { #expect(line.count < 80) }
     }
     for line in overview.split(separator: "\n") { #expect(line.count < 80) }
-    #expect(session.say("/help compare").shown.hasPrefix("/compare X X ...\n"))
+    #expect(session.say("/help compare").shown.hasPrefix("/compare X X ... [xN]\n"))
     #expect(session.say("/?").shown == overview)
   }
 
@@ -156,13 +156,32 @@ struct SessionCommandTests {
     #expect(session.say("/more").next == .continue)
   }
 
+  @Test("/compare says why texts part, and measures several")
+  func compareSeveral() throws {
+    var session = SessionFixture.session(try SessionFixture.model())
+    let one = session.say("/compare 0 1.5").shown
+    #expect(one.contains("T = 0 takes ") && one.contains("cross at T = "))
+    #expect(!one.contains("Over "))
+    let several = session.say("/compare 0 1 2 x6").shown
+    #expect(several.contains("Over 6 texts at each temperature\n"))
+    #expect(several.contains("entropy, bits a character") && several.contains("▁"))
+    #expect(!several.contains("longest copy"))
+    let patience = Patience(10)
+    let stopped = session.say("/compare 0 1 x6", shouldStop: { patience.isOver })
+    #expect(stopped.next == .continue && !stopped.shown.contains("Over "))
+    for word in ["x", "x0", "x1.5", "x-1", "x1001", "8x"] {
+      #expect(session.say("/compare 0 1 \(word)").next == .failed)
+    }
+    for line in several.split(separator: "\n") { #expect(line.count <= 80) }
+  }
+
   @Test("/compare stacks the texts where columns would be too narrow")
   func compareStacks() throws {
     var session = SessionFixture.session(try SessionFixture.model()) { $0.width = { 40 } }
     let shown = session.say("/compare 0.2 0.8 1.5").shown
     let lines = shown.split(separator: "\n", omittingEmptySubsequences: false)
-    #expect(lines.filter { $0.hasPrefix("T = ") }.count == 3)
-    #expect(shown.contains("entropy") && !shown.contains("T = 0.2 "))
+    #expect(lines.filter { $0.hasPrefix("T = ") && !$0.contains("takes") }.count == 3)
+    #expect(shown.contains("entropy") && !shown.contains("T = 0.2  "))
   }
 
   @Test("/compare works before any prompt, and without a text")

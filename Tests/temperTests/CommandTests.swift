@@ -142,7 +142,49 @@ struct CommandTests {
     let text = try Generator(fixture.model, prompt: "hello", seed: 4, length: 40)
       .map(\.text).joined()
     #expect(columns[1]["samples"]?[0]?["text"]?.stringValue == text)
-    #expect(json["divergences"]?.arrayValue != nil)
+    #expect(json["divergences"]?[0]?["crossing"]?["temperature"]?.doubleValue != nil)
+    for (column, temperature) in zip(columns, ["0", "0.8", "2"]) {
+      let generated = try fixture.run(
+        [
+          "generate", "--prompt", "hello", "--seed", "4", "--length", "40", "--temperature",
+          temperature, "--json",
+        ])
+      #expect(
+        try JSON.parse(generated.output)["text"]?.stringValue
+          == column["samples"]?[0]?["text"]?.stringValue)
+    }
+  }
+
+  @Test("compare writes a page, a figure and a table")
+  func compareFiles() throws {
+    let corpus = try fixture.folder.write("hello there, hello", to: "corpus.txt")
+    let files = ["page.html", "figure.svg", "table.csv"].map { fixture.folder.file($0) }
+    let arguments = [
+      "compare", "--prompt", "hello", "--seed", "4", "--length", "30", "--temperatures", "0,1",
+      "--samples", "4",
+    ]
+    let result = try fixture.run(
+      arguments + [
+        "--corpus", corpus, "--html", files[0], "--svg", files[1], "--csv", files[2],
+      ])
+    #expect(result.code == 0 && result.errors.isEmpty)
+    #expect(result.output.contains("Over 4 texts at each temperature\n"))
+    #expect(result.output.contains("longest copy") && result.output.contains("written to "))
+    let starts = ["<!DOCTYPE html>", "<svg xmlns", "measure,temperature,"]
+    for (file, start) in zip(files, starts) {
+      let bytes = try FileSystem.read(file, maximumBytes: 1 << 24)
+      #expect(String(decoding: bytes, as: UTF8.self).hasPrefix(start))
+    }
+    let without = try fixture.run(arguments)
+    #expect(!without.output.contains("longest copy,") && without.output.contains("--corpus FILE"))
+    for option in ["--html", "--svg", "--csv"] {
+      let lost = try fixture.run(arguments + [option, "nowhere/file"])
+      #expect(lost.code == 1 && lost.errors.contains("nowhere/file"))
+    }
+    let missing = try fixture.run(arguments + ["--corpus", "nowhere.txt"])
+    #expect(missing.code == 1 && missing.errors.contains("nowhere.txt"))
+    let same = try fixture.run(arguments + ["--html", files[0], "--csv", files[0]])
+    #expect(same.code == 64)
   }
 
   @Test("score tells every character's probability")

@@ -109,6 +109,32 @@ public struct ComparisonReport: Sendable, Equatable {
     public let index: Int
     /// The characters there; nil where a stop string ended the text.
     public let leftCharacter, rightCharacter: String?
+    /// Why it is there; nil where a stop string ended one of the texts.
+    public let crossing: Crossing?
+  }
+
+  /// Two characters' lines, and where they cross.
+  ///
+  /// A draw takes the character with the largest z + T g: z its logit, g the noise that the seed
+  /// has for it at this place. In T that is a straight line; at either temperature another one is
+  /// on top.
+  public struct Crossing: Sendable, Equatable {
+    /// The lines of the character that the left column drew and of the right one's.
+    public let left, right: Line
+    /// T* = (z_a - z_b) / (g_b - g_a), between the temperatures of the two columns. Just beside it
+    /// a third character may win against both.
+    public let temperature: Double
+
+    /// z + T g.
+    public struct Line: Sendable, Equatable {
+      /// z: the logit after filters and penalty.
+      public let logit: Double
+      /// g.
+      public let noise: Double
+
+      /// Its height at a temperature.
+      public func value(at temperature: Double) -> Double { logit + temperature * noise }
+    }
   }
 
   init(
@@ -141,9 +167,26 @@ extension ComparisonReport.Divergence {
     guard let leftCharacter = character(a), let rightCharacter = character(b),
       leftCharacter != nil || rightCharacter != nil
     else { return nil }
+    var crossing: ComparisonReport.Crossing?
+    if leftCharacter != nil, rightCharacter != nil {
+      crossing = ComparisonReport.Crossing(
+        a.characters[shared], b.characters[shared], index: shared,
+        noise: GumbelNoise(seed: a.seed))
+    }
     self.init(
       left: left, right: left + 1, sample: sample, index: shared, leftCharacter: leftCharacter,
-      rightCharacter: rightCharacter)
+      rightCharacter: rightCharacter, crossing: crossing)
+  }
+}
+
+extension ComparisonReport.Crossing {
+  fileprivate init?(
+    _ a: GeneratedCharacter, _ b: GeneratedCharacter, index: Int, noise: GumbelNoise
+  ) {
+    left = Line(logit: a.logit, noise: noise.value(of: Int(a.token), at: index))
+    right = Line(logit: b.logit, noise: noise.value(of: Int(b.token), at: index))
+    temperature = (left.logit - right.logit) / (right.noise - left.noise)
+    guard temperature.isFinite else { return nil }
   }
 }
 
@@ -153,7 +196,8 @@ extension ComparisonReport {
   /// {"prompt", "seed", "length", the shared settings, "columns": [{"temperature", "entropy",
   /// "loss", "model_loss", "samples": [{"text", "seed", "ending", "entropy", "loss", "model_loss",
   /// "characters"}...]}...], "divergences": [{"left", "right", "sample", "index", "left_character",
-  /// "right_character"}...]}; entropies and losses in nats a character.
+  /// "right_character", "crossing": {"temperature", "left": {"logit", "noise"}, "right": {...}} or
+  /// null}...]}; entropies and losses in nats a character.
   public var json: JSONValue {
     var object: JSONObject = [
       "prompt": JSONValue(prompt), "seed": JSONValue(seed), "length": JSONValue(length),
@@ -161,6 +205,14 @@ extension ComparisonReport {
     for (key, value) in sampling.json where key != "temperature" { object[key] = value }
     object["columns"] = .array(columns.map(\.json))
     object["divergences"] = .array(divergences.map(\.json))
+    return .object(object)
+  }
+
+  /// The same with the measures over the temperature as the last member, "response"; see
+  /// `ResponseCurves.json`.
+  public func json(with curves: ResponseCurves) -> JSONValue {
+    guard var object = json.objectValue else { return json }
+    object["response"] = curves.json
     return .object(object)
   }
 }
@@ -192,6 +244,16 @@ extension ComparisonReport.Divergence {
       "left": JSONValue(left), "right": JSONValue(right), "sample": JSONValue(sample),
       "index": JSONValue(index), "left_character": leftCharacter.map { JSONValue($0) } ?? .null,
       "right_character": rightCharacter.map { JSONValue($0) } ?? .null,
+      "crossing": crossing.map(\.json) ?? .null,
     ]
+  }
+}
+
+extension ComparisonReport.Crossing {
+  fileprivate var json: JSONValue {
+    func line(_ line: Line) -> JSONValue {
+      ["logit": JSONValue(line.logit), "noise": JSONValue(line.noise)]
+    }
+    return ["temperature": JSONValue(temperature), "left": line(left), "right": line(right)]
   }
 }

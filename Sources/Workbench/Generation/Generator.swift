@@ -6,6 +6,8 @@ public struct GeneratedCharacter: Sendable, Equatable {
   /// The character: one grapheme cluster.
   public let text: String
   public let token: Int32
+  /// Its logit after filters and penalty, before the temperature.
+  public let logit: Double
   /// Its logarithmic probability, in nats, in the distribution it was drawn from: temperature,
   /// filters and penalty included.
   public let logProbability: Double

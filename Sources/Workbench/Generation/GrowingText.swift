@@ -119,7 +119,7 @@ struct GrowingText {
     tokens.append(draw.token)
     waiting.append(
       GeneratedCharacter(
-        text: characters[Int(draw.token)], token: draw.token,
+        text: characters[Int(draw.token)], token: draw.token, logit: draw.logit,
         logProbability: draw.logProbability, modelLogProbability: draw.modelLogProbability,
         entropy: draw.entropy))
     switch matcher.append(draw.token) {

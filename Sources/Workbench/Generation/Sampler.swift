@@ -9,6 +9,8 @@ import Transformer
 /// One character, drawn.
 public struct Draw: Sendable, Equatable {
   public let token: Int32
+  /// z in the line z + T g that won: its logit after filters and penalty, before the temperature.
+  public let logit: Double
   /// Its logarithmic probability, in nats, in the distribution it was drawn from: temperature,
   /// filters and penalty included. 0 at T = 0.
   public let logProbability: Double
@@ -78,7 +80,7 @@ public struct Sampler: Sendable {
       entropy = softmax.entropy
     }
     return Draw(
-      token: Int32(winner), logProbability: logProbability,
+      token: Int32(winner), logit: scores[winner], logProbability: logProbability,
       modelLogProbability: own.logProbability(of: Double(logits[winner])), entropy: entropy)
   }
 

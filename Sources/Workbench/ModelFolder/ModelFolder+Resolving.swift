@@ -92,6 +92,19 @@ extension ModelFolder {
     .sorted { ($0.name, $0.path) < ($1.name, $1.path) }
   }
 
+  /// The corpus that came with a model: `corpus/NAME.txt` beside the `weights` folder that holds
+  /// the model NAME; nil if there is none.
+  ///
+  /// - Parameter path: of a model's folder, as `resolve` gives it.
+  public static func corpus(ofModelAt path: String) -> String? {
+    guard let folder = try? FileSystem.resolve(path) else { return nil }
+    let (shelf, name) = FileSystem.split(folder)
+    let (place, shelfName) = FileSystem.split(shelf)
+    guard shelfName == "weights", !name.isEmpty else { return nil }
+    let corpus = FileSystem.join(FileSystem.join(place, "corpus"), name + ".txt")
+    return (try? FileSystem.kind(of: corpus)) == .file ? corpus : nil
+  }
+
   /// The folders that models are looked up in by name, in order, each once.
   private static func shelves(executablePath: String?, currentDirectory: String) -> [String] {
     var shelves: [String] = []

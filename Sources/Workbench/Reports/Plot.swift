@@ -78,6 +78,8 @@ package struct Plot: Sendable {
   /// What the axes span; nil takes what the values need.
   package var xRange: ClosedRange<Double>?
   package var yRange: ClosedRange<Double>?
+  /// Whether y starts at 0 or below, so that lengths can be compared.
+  package var isFromZero = false
   /// How y values are written; nil writes what the ticks need.
   package var yUnit = ""
 
@@ -154,7 +156,8 @@ package struct Plot: Sendable {
       curves.flatMap {
         $0.points.flatMap { [$0.y, $0.interval?.lowerBound, $0.interval?.upperBound] }
       }
-      .compactMap { $0 }.filter(\.isFinite) + bars.map(\.y) + (bars.isEmpty ? [] : [0])
+      .compactMap { $0 }.filter(\.isFinite) + bars.map(\.y)
+      + (bars.isEmpty && !isFromZero ? [] : [0])
     let heading: HTML = "<text class=\"title\" x=\"8\" y=\"16\">\(title)</text>"
     guard let x = Axis(xValues, range: xRange, isPadded: false),
       let y = Axis(yValues, range: yRange, isPadded: true)
@@ -206,7 +209,8 @@ package struct Plot: Sendable {
     return """
       \(rows)\(columns)<line class="axis" x1="\(frame.left)" x2="\(frame.right)" \
       y1="\(frame.bottom)" y2="\(frame.bottom)"/>\
-      <text x="\((frame.left + frame.right) / 2)" y="\(height - 5)" text-anchor="middle">\(xTitle)</text>
+      <text x="\((frame.left + frame.right) / 2)" y="\(height - 5)" \
+      text-anchor="middle">\(xTitle)</text>
       """
   }
 

@@ -138,20 +138,42 @@ extension Session {
   private func compare(
     _ words: [String], _ shouldStop: @Sendable () -> Bool, _ emit: (SessionOutput) -> Void
   ) throws {
+    var words = words
+    var samples = 1
+    if let last = words.last, let count = try Self.sampleCount(last) {
+      samples = count
+      words.removeLast()
+    }
     var temperatures = try words.map { word in
       guard let temperature = Double(word), temperature.isFinite else {
-        throw SessionFailure("\(word) is not a temperature: /compare 0.2 0.8 1.5")
+        throw SessionFailure("\(word) is not a temperature: /compare 0.2 0.8 1.5 x8")
       }
       try SessionSettings.check("temperature", temperature, SessionSettings.temperatures)
       return temperature
     }
     if temperatures.isEmpty { temperatures = [0.2, 0.8, 1.5] }
     let report = try TemperatureComparison.run(
-      model, prompt: passage?.prompt ?? "", temperatures: temperatures, length: settings.length,
-      sampling: settings.sampling,
+      model, prompt: passage?.prompt ?? "", temperatures: temperatures, samples: samples,
+      length: settings.length, sampling: settings.sampling,
       seed: settings.seed ?? passage?.seed ?? environment.randomSeed(), stop: settings.stop,
       shouldStop: shouldStop)
-    ComparisonLayout.output(report, width: environment.width()).forEach(emit)
+    // What was interrupted is too little to measure.
+    let isWhole = !report.columns.contains { $0.samples.contains { $0.ending == .interrupted } }
+    let curves =
+      samples > 1 && isWhole
+      ? ResponseCurves(
+        report, vocabulary: model.vocabulary, corpus: try environment.corpus(model)) : nil
+    ComparisonLayout.output(report, curves: curves, width: environment.width()).forEach(emit)
+  }
+
+  /// x8: eight texts at each temperature; nil for a word that is no such count.
+  private static func sampleCount(_ word: String) throws -> Int? {
+    guard let first = word.utf8.first, first | 0x20 == UInt8(ascii: "x") else { return nil }
+    guard let count = Int(word.dropFirst()) else {
+      throw SessionFailure("\(word) is not a number of texts: /compare 0.2 0.8 1.5 x8")
+    }
+    try SessionSettings.check("the number of texts", count, 1...1000)
+    return count
   }
 
   // MARK: Models

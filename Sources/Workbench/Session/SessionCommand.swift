@@ -32,7 +32,7 @@ enum SessionCommand: String, CaseIterable {
     case .set: "NAME VALUE ..."
     case .temperature: "X"
     case .seed: "N|random"
-    case .compare: "X X ..."
+    case .compare: "X X ... [xN]"
     case .next: "[TEXT]"
     case .score: "TEXT"
     case .softmax: "[TOPIC] [Z ...]"
@@ -55,7 +55,7 @@ enum SessionCommand: String, CaseIterable {
     case .compare: "the last prompt at several temperatures, side by side"
     case .next: "what the model expects as the next character"
     case .score: "how well the model predicts a text"
-    case .softmax: "the softmax laboratory, on the model's logits or on numbers"
+    case .softmax: "the softmax laboratory, on logits or on numbers"
     case .color: "colours generated text by probability"
     case .train: "goes on training the model with your text"
     case .load: "changes to another model"
@@ -100,6 +100,9 @@ enum SessionCommand: String, CaseIterable {
         "where the texts part, temperature alone is the reason. Under each, in",
         "nats: its mean entropy (how undecided the model was), its loss (how",
         "surprising its characters were), and its loss to the model at T = 1.",
+        "Each character is a line z + T g, its logit and the random number for it;",
+        "where texts part, the two lines and where they cross are shown.",
+        "/compare 0.2 0.8 1.5 x8 draws eight texts at each and measures them.",
       ]
     case .next:
       [

@@ -48,6 +48,8 @@ public struct SessionEnvironment {
   public var models: () -> [ListedModel]
   /// Reads the model of a name or a path; `ModelFolderError.notFound` if there is none.
   public var load: (_ model: String) throws -> LanguageModel
+  /// The corpus that came with a model; nil if there is none.
+  public var corpus: (_ model: LanguageModel) throws -> CorpusIndex?
   /// Writes a model folder; replaces a model that is there only if told to.
   public var save: (_ model: LanguageModel, _ path: String, _ replacing: Bool) throws -> Void
   /// Trains; nil where that cannot be done.
@@ -59,6 +61,7 @@ public struct SessionEnvironment {
     entries: @escaping (_ folder: String) -> [String] = SessionEnvironment.entries(of:),
     models: @escaping () -> [ListedModel] = { [] },
     load: @escaping (_ model: String) throws -> LanguageModel = ModelFolder.load,
+    corpus: @escaping (_ model: LanguageModel) throws -> CorpusIndex? = { _ in nil },
     save: @escaping (_ model: LanguageModel, _ path: String, _ replacing: Bool) throws -> Void =
       SessionEnvironment.save(_:to:replacing:),
     train: Training? = nil
@@ -68,6 +71,7 @@ public struct SessionEnvironment {
     self.entries = entries
     self.models = models
     self.load = load
+    self.corpus = corpus
     self.save = save
     self.train = train
   }
