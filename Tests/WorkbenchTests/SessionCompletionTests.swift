@@ -25,7 +25,7 @@ struct SessionCompletionTests {
   @Test(
     "The word before the cursor is completed",
     arguments: [
-      ("/te", ["/temperature"]), ("/s", ["/save", "/score", "/seed", "/set", "/show"]),
+      ("/te", ["/temperature"]), ("/s", ["/save", "/score", "/seed", "/set", "/show", "/softmax"]),
       ("/set te", ["temperature"]), ("/set to", ["top-k", "top-p"]),
       ("/set temperature ", ["0", "0.5", "0.8", "1", "1.2"]),
       ("/set temperature 0.8 t", ["top-k", "top-p"]), ("/set color o", ["off", "on"]),

@@ -277,7 +277,7 @@ package struct ComparisonPage {
     }
     return """
       <figure id="part-\(number)">
-      \(plot.svg(width: 360, height: 200))
+      \(plot.svg(width: 290, height: 190))
       <figcaption>\(what) Their lines, \(ComparisonLayout.formula(crossing.left)) and \
       \(ComparisonLayout.formula(crossing.right)), cross at T = \(crossingAt).</figcaption>
       </figure>
@@ -403,7 +403,7 @@ package struct ComparisonPage {
     .half { color: var(--muted); }
     tbody th { font-weight: 400; }
     figcaption .text { font-size: .8125rem; background: var(--page); border-radius: .2em;
-      padding: .05em .35em; }
+      padding: .05em .35em; -webkit-box-decoration-break: clone; box-decoration-break: clone; }
     .partings { grid-template-columns: repeat(auto-fill, minmax(min(100%, 16.5rem), 1fr)); }
     @media (max-width: 30rem) {
       dl { grid-template-columns: 1fr; gap: 0; }
