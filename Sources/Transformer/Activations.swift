@@ -45,6 +45,10 @@ public final class Activations<Scalar: Real>: @unchecked Sendable {
   }
   let gradients: Gradients
 
+  /// The attention of each row to the positions of its sequence, (rows, context), as `forward` left it; position t has numbers for
+  /// 0...t only. Made `forBackward`, each layer has its own; otherwise all share the last one's.
+  package func attention(layer: Int) -> Matrix<Scalar> { layers[layer].probabilities }
+
   /// - Parameter forBackward: whether a backward pass will follow. Without one, layers share their memory.
   public init(
     _ configuration: Configuration, sequences: Int, context: Int, forBackward: Bool = true

@@ -10,6 +10,8 @@ public struct LanguageModel: Sendable {
   public let vocabulary: Vocabulary
   /// What a person calls it: the name of its folder.
   public var name: String
+  /// The temperature that its folder's generation_config.json asks for; nil if it names none.
+  public var temperature: Double?
 
   /// - Precondition: the vocabulary has as many characters as the model has logits.
   public init(model: Model<Float>, vocabulary: Vocabulary, name: String) {

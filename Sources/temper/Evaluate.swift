@@ -34,6 +34,24 @@ struct Evaluate: ParsableCommand {
       valueName: "n"))
   var stride: Int?
 
+  @Flag(
+    help:
+      "Fit the temperature that predicts best on the first half of the text, and tell on the second how reliable probabilities are."
+  )
+  var calibrate = false
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "With --calibrate, write a page with the reliability diagrams.", valueName: "file"))
+  var html: String?
+
+  @Flag(
+    help:
+      "With --calibrate, make the fitted temperature the model's own, in its generation_config.json."
+  )
+  var save = false
+
   @OptionGroup var threads: ThreadsOption
 
   @Flag(help: "Print one JSON object.")
@@ -41,10 +59,14 @@ struct Evaluate: ParsableCommand {
 
   func validate() throws {
     if let stride { try Options.check("stride", stride, 1...1_048_576) }
+    guard calibrate || html == nil && !save else {
+      throw ValidationError("--html and --save need --calibrate.")
+    }
   }
 
   func run() throws {
-    let model = try model.load()
+    let folder = try ModelChoice.path(model.model)
+    let model = try ModelFolder.load(folder)
     let context = model.configuration.context
     if let stride, stride > context {
       throw ValidationError(
@@ -54,16 +76,32 @@ struct Evaluate: ParsableCommand {
     let tokens = try part(of: corpus)
     let evaluator = Evaluator(model.configuration, threads: threads.count)
     let evaluation = evaluator.evaluate(model.model, tokens: tokens, stride: stride)
+    Interrupts.set(.record)
+    let calibration =
+      calibrate
+      ? try Calibration(
+        model, tokens: tokens, threads: threads.count, shouldStop: { Interrupts.isRequested })
+      : nil
+    if Interrupts.isRequested { throw ExitCode(130) }
+    if let html, let calibration {
+      try FileSystem.replaceFile(
+        html, with: CalibrationLayout.page(calibration, model: model.name).bytes)
+    }
+    if save, let calibration {
+      guard !calibration.fit.isAtLimit else { throw EvaluationError.noTemperature }
+      try ModelFolder.setTemperature(calibration.fit.temperature, of: folder)
+    }
     let output = Console.output()
     if json {
-      let object: JSONValue = [
+      var object: JSONObject = [
         "characters": JSONValue(evaluation.characters), "loss": .numberOrNull(evaluation.loss),
         "bits_per_character": .numberOrNull(evaluation.bitsPerCharacter),
         "perplexity": .numberOrNull(evaluation.perplexity),
         "accuracy": .numberOrNull(evaluation.accuracy), "split": JSONValue(split.rawValue),
         "model": JSONValue(model.name),
       ]
-      try output.write(bytes: JSON.serialize(object))
+      for (key, value) in calibration?.json ?? [:] { object[key] = value }
+      try output.write(bytes: JSON.serialize(.object(object)))
       output.line()
     } else {
       output.line("loss         \(evaluation.loss.decimals(4)) nats a character")
@@ -71,6 +109,13 @@ struct Evaluate: ParsableCommand {
       output.line("perplexity   \(evaluation.perplexity.decimals(3))")
       output.line("accuracy     \((100 * evaluation.accuracy).decimals(2))%")
       output.line("characters   \(evaluation.characters.grouped) (\(split.rawValue))")
+      if let calibration {
+        for piece in CalibrationLayout.output(calibration) { output.show(piece) }
+      }
+      if let html { output.line("wrote \(html)", .remark) }
+      if save {
+        output.line("generate and repl take this temperature now if none is given", .remark)
+      }
     }
     try output.flush()
   }
@@ -91,9 +136,12 @@ struct Evaluate: ParsableCommand {
 /// Why a corpus cannot be evaluated.
 enum EvaluationError: Error, CustomStringConvertible {
   case nothingHeldBack(characters: Int)
+  case noTemperature
 
   var description: String {
     switch self {
+    case .noTemperature:
+      "no temperature predicts the text best, so there is none to save; use a longer text"
     case .nothingHeldBack(let characters):
       "a corpus of \(characters) characters is too short to hold a part back; "
         + "use --split all to measure on the whole of it"

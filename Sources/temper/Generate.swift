@@ -21,6 +21,13 @@ struct Generate: ParsableCommand {
     help: ArgumentHelp("How many texts; each has the next seed.", valueName: "n"))
   var samples = 1
 
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Tell how the N-th generated character was drawn: logit, noise, runner-up, the temperatures at which another would have been.",
+      valueName: "n"))
+  var why: Int?
+
   @OptionGroup var threads: ThreadsOption
 
   @Flag(help: "Print a JSON object for each text, one a line.")
@@ -29,12 +36,19 @@ struct Generate: ParsableCommand {
   @Flag(help: "Leave the text as it is if it goes to a file or a program.")
   var raw = false
 
-  func validate() throws { try Options.check("samples", samples, 1...1_000_000) }
+  func validate() throws {
+    try Options.check("samples", samples, 1...1_000_000)
+    guard let why else { return }
+    try Options.check("why", why, 1...options.length)
+    guard samples == 1 else {
+      throw ValidationError("--why tells about one text; leave out --samples.")
+    }
+  }
 
   func run() throws {
-    let settings = options.settings
     let seed = options.filters.chosenSeed
     let model = try model.load()
+    let settings = options.settings(of: model)
     let text = try prompt.text()
     let output = Console.output(raw: raw)
     let remarks = Console.error()
@@ -44,7 +58,9 @@ struct Generate: ParsableCommand {
         model, prompt: text, sampling: settings.sampling, seed: seed, length: settings.length,
         stop: settings.stop)
       try remark(on: generator.substitutions, to: remarks)
-      if json {
+      if let why {
+        try explain(why, generator, to: output)
+      } else if json {
         let sample = Sample(generator, shouldStop: { Interrupts.isRequested })
         if case .failed(let error) = sample.ending { throw error }
         if !Interrupts.isRequested { try write(sample, to: output) }
@@ -78,6 +94,33 @@ struct Generate: ParsableCommand {
       }
     }
     if Interrupts.isRequested { throw ExitCode(130) }
+  }
+
+  /// `--why`: the text up to the character, and how that was drawn.
+  private func explain(_ number: Int, _ generator: Generator, to output: Console) throws {
+    var drawn: [Int32] = []
+    while drawn.count < number, !Interrupts.isRequested, let character = generator.next() {
+      drawn.append(character.token)
+    }
+    if case .failed(let error)? = generator.ending { throw error }
+    if Interrupts.isRequested { return }
+    guard drawn.count == number else {
+      throw ValidationError("--why is \(number), but the text ends after \(drawn.count).")
+    }
+    let replay = try DrawReplay(
+      generator.model, prompt: generator.prompt, drawn: drawn, sampling: generator.sampling,
+      seed: generator.seed)
+    if json {
+      try output.write(bytes: JSON.serialize(replay.json))
+      output.line()
+    } else {
+      output.write(generator.prompt, .prompt)
+      output.write(generator.text)
+      output.line()
+      for piece in DrawReplayLayout.output(replay, width: output.width) { output.show(piece) }
+      output.line("seed \(generator.seed)", .remark)
+    }
+    try output.flush()
   }
 
   /// Texts that are generated before they are printed.

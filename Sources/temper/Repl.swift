@@ -27,7 +27,7 @@ struct Repl: ParsableCommand {
   func run() throws {
     let model = try model.load()
     let output = Console.output()
-    let settings = options.settings
+    let settings = options.settings(of: model)
     var session = Session(
       model: model, settings: settings, environment: Self.environment(output))
     let isConversation = isatty(STDIN_FILENO) == 1 && output.isTerminal

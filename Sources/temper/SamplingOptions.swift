@@ -78,8 +78,9 @@ struct SamplingOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "0 takes the likeliest character, below 1 is bolder, above 1 more even.", valueName: "x"))
-  var temperature = 0.8
+      "0 takes the likeliest character, below 1 is bolder, above 1 more even; without it, the model's own of generation_config.json, or 0.8.",
+      valueName: "x"))
+  var temperature: Double?
 
   @Option(
     parsing: .unconditional,
@@ -88,9 +89,18 @@ struct SamplingOptions: ParsableArguments {
 
   @OptionGroup var filters: FilterOptions
 
-  var settings: SessionSettings { filters.settings(temperature: temperature, length: length) }
+  /// The settings, with the model's own temperature where none was given.
+  func settings(of model: LanguageModel) -> SessionSettings {
+    filters.settings(
+      temperature: temperature ?? model.temperature ?? Sampling().temperature, length: length)
+  }
 
-  func validate() throws { try Options.check { try settings.validate() } }
+  func validate() throws {
+    try Options.check {
+      try filters.settings(temperature: temperature ?? Sampling().temperature, length: length)
+        .validate()
+    }
+  }
 }
 
 /// The beginning of a text.

@@ -21,6 +21,10 @@ struct Score: ParsableCommand {
     parsing: .unconditional, help: ArgumentHelp("Of the distributions; above 0.", valueName: "x"))
   var temperature = 1.0
 
+  @Flag(
+    help: "Also fit the temperature at which the model finds the text most probable.")
+  var fitTemperature = false
+
   @OptionGroup var threads: ThreadsOption
 
   @Flag(help: "Print one JSON object.")
@@ -41,12 +45,19 @@ struct Score: ParsableCommand {
     let text = try file.map { try TextFile.text(at: $0) } ?? unescaped(text ?? "")
     let score = try Scoring.score(
       text, model: model, temperature: temperature, threads: threads.count, source: file ?? "text")
+    let fit =
+      fitTemperature
+      ? try Scoring.fitTemperature(
+        text, model: model, threads: threads.count, source: file ?? "text") : nil
     let output = Console.output()
     if json {
-      try output.write(bytes: JSON.serialize(score.json))
+      var object = score.json.objectValue ?? [:]
+      if let fit { object["fitted_temperature"] = fit.json }
+      try output.write(bytes: JSON.serialize(.object(object)))
       output.line()
     } else {
       for piece in ScoreLayout.output(score) { output.show(piece) }
+      if let fit { output.line(CalibrationLayout.line(fit)) }
     }
     try output.flush()
   }

@@ -22,8 +22,8 @@ struct Temper: ParsableCommand {
       """,
     version: "1.0.0",
     subcommands: [
-      Train.self, Repl.self, Generate.self, Compare.self, Evaluate.self, Score.self, Inspect.self,
-      SoftmaxCommand.self, GradCheck.self, Bench.self,
+      Train.self, Repl.self, Generate.self, Compare.self, Evaluate.self, Score.self, Next.self,
+      Attend.self, Inspect.self, SoftmaxCommand.self, GradCheck.self, Bench.self,
     ],
     defaultSubcommand: Repl.self)
 

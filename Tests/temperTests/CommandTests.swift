@@ -222,6 +222,64 @@ struct CommandTests {
     #expect(try fixture.run(["evaluate", file, "--stride", "33"]).code == 64)
   }
 
+  @Test("evaluate --calibrate adds its members, writes a page, and saves the temperature")
+  func calibrate() throws {
+    let text = (0..<300).map { "hello \($0) the fox, " }.joined()
+    let file = try fixture.folder.write(text, to: "corpus.txt")
+    let page = fixture.folder.file("calibration.html")
+    let result = try fixture.run([
+      "evaluate", file, "--calibrate", "--json", "--html", page, "--save",
+    ])
+    #expect(result.code == 0, "\(result.errors)")
+    let json = try JSON.parse(result.output)
+    let temperature = try #require(json["best_temperature"]?.doubleValue)
+    for key in ["loss", "ece", "loss_at_best_temperature", "ece_at_best_temperature"] {
+      #expect(json[key]?.doubleValue != nil)
+    }
+    #expect(json["reliability"]?.arrayValue?.count == 10)
+    #expect(json["entropy_match"]?["samples"]?.intValue == 16)
+    #expect(try TextFile.text(at: page).contains("<svg"))
+    #expect(try ModelFolder.load(fixture.path).temperature == temperature)
+    let sample = try JSON.parse(
+      try fixture.run(["generate", "--length", "5", "--json", "--seed", "1"]).output)
+    #expect(sample["temperature"]?.doubleValue == temperature)
+    #expect(try fixture.run(["evaluate", file, "--save"]).code == 64)
+  }
+
+  @Test("generate --why, next, attend and score --fit-temperature")
+  func explanations() throws {
+    let whole = try JSON.parse(
+      try fixture.run(["generate", "--prompt", "the ", "--seed", "3", "--length", "9", "--json"])
+        .output)
+    let why = try JSON.parse(
+      try fixture.run([
+        "generate", "--prompt", "the ", "--seed", "3", "--length", "9", "--why", "6", "--json",
+      ]).output)
+    #expect(why["text"] == whole["characters"]?[5]?["text"])
+    #expect((why["flips"]?.arrayValue?.count ?? 0) > 0)
+    let shown = try fixture.run(["generate", "--seed", "3", "--length", "9", "--why", "6"])
+    #expect(shown.output.contains("Character 6, ") && shown.output.contains("<- T = 0.8"))
+    #expect(try fixture.run(["generate", "--length", "9", "--why", "10"]).code == 64)
+
+    let next = try JSON.parse(
+      try fixture.run(["next", "the fox", "--temperatures", "0,1", "--json"]).output)
+    #expect(next["temperatures"]?.arrayValue?.count == 2)
+    #expect(try fixture.run(["next", "the fox"]).output.contains("dH/dT"))
+
+    let page = fixture.folder.file("attention.html")
+    let map = try JSON.parse(
+      try fixture.run(["attend", "the fox", "--json", "--html", page]).output)
+    #expect(map["layers"]?[0]?.arrayValue?.count == 7)
+    #expect(try TextFile.text(at: page).contains("looks at"))
+    let plain = try fixture.run(["attend", "the fox"]).output
+    #expect(plain.contains("Layer 1") && !plain.contains("\u{1B}") && !plain.contains("▀"))
+    #expect(try fixture.run(["attend", "the", "--layer", "2"]).code == 64)
+
+    let fit = try JSON.parse(
+      try fixture.run(["score", "hello the fox", "--fit-temperature", "--json"]).output)
+    #expect(fit["fitted_temperature"]?["temperature"]?.doubleValue != nil)
+  }
+
   @Test("inspect tells the shape and that the files are sound")
   func inspect() throws {
     let plain = try fixture.run(["inspect"])

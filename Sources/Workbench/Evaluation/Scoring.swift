@@ -48,6 +48,25 @@ public enum Scoring {
     return Score(temperature: temperature, characters: [first] + parts.joined())
   }
 
+  /// The temperature at which the model finds a text most probable, in the windows of `score`.
+  ///
+  /// - Throws: as `score` does.
+  public static func fitTemperature(
+    _ text: String, model: LanguageModel, threads: Int = 1, source: String = "text"
+  ) throws -> TemperatureFit {
+    try Generator.check(threads: threads)
+    let tokens = try model.vocabulary.encode(text, source: source)
+    guard tokens.count >= 2 else {
+      throw TextError.tooFewCharacters(count: tokens.count, source: source)
+    }
+    let context = min(model.configuration.context, tokens.count - 1)
+    let windows = windows(inputs: tokens.count - 1, context: context).map {
+      LogitPasses.Window(inputs: $0.start..<$0.start + context, predicted: $0.scored)
+    }
+    return try TemperatureFit(
+      LogitPasses(model, tokens: tokens, windows: windows, threads: threads))
+  }
+
   /// A window's inputs start at `start`; of what it predicts, the characters in `scored` are its
   /// own.
   struct Window: Equatable {

@@ -101,6 +101,25 @@ public struct Sampler: Sendable {
     return scores.map { exp(softmax.logProbability(of: $0)) }
   }
 
+  /// Every temperature at which `choose` would draw another character in this place.
+  ///
+  /// - Throws: as `choose` does.
+  public mutating func flips(_ logits: Row<Float>, index: Int, history: [Int32] = [])
+    throws(SamplingError) -> FlipTemperatures
+  {
+    _ = try prepare(logits, index: index, history: history)
+    return FlipTemperatures(
+      scores: scores, noise: scores.indices.map { noise.value(of: $0, at: index) })
+  }
+
+  /// The logits as filters and penalty leave them: what the temperature is applied to.
+  ///
+  /// - Throws: as `choose` does.
+  mutating func filtered(_ logits: Row<Float>, history: [Int32]) throws(SamplingError) -> [Double] {
+    _ = try prepare(logits, index: 0, history: history)
+    return scores
+  }
+
   /// Sets `scores`: filters and penalizes. Returns the model's own distribution.
   private mutating func prepare(_ logits: Row<Float>, index: Int, history: [Int32])
     throws(SamplingError) -> TemperedSoftmax

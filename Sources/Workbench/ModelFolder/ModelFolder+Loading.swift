@@ -20,8 +20,20 @@ extension ModelFolder {
   public static func load(_ path: String) throws -> LanguageModel {
     let parts = try Parts.read(path)
     let (parameters, _) = try parts.verifiedParameters()
-    return LanguageModel(
+    var model = LanguageModel(
       model: Model(parameters), vocabulary: parts.vocabulary, name: parts.name)
+    model.temperature = temperature(in: path)
+    return model
+  }
+
+  /// The temperature that generation_config.json names; nil without one in the limits of a session.
+  /// What other programs' defaults are is no reason to refuse a model.
+  private static func temperature(in folder: String) -> Double? {
+    guard let config = try? json(folder, File.generationConfig), config.has("temperature"),
+      let temperature = try? GenerationFile.defaults(config).temperature,
+      SessionSettings.temperatures.contains(temperature)
+    else { return nil }
+    return temperature
   }
 
   /// What is read before the weights: everything checked, model.safetensors open.

@@ -61,6 +61,30 @@ extension ModelFolder {
     withExtendedLifetime(contents) {}
   }
 
+  /// Writes a temperature into generation_config.json, from where `load` and transformers take it.
+  /// The rest of the file stays; it is replaced in one step.
+  ///
+  /// Throws as `save(_:to:)` does; `FileError` or `ModelFolderError` if the file that is there cannot
+  /// be read.
+  /// - Parameter temperature: above 0.
+  public static func setTemperature(_ temperature: Double, of path: String) throws {
+    precondition(temperature > 0 && temperature.isFinite, "a temperature to sample with")
+    let lock = try lock(path)
+    let file = FileSystem.join(lock.path, File.generationConfig)
+    var members =
+      try FileSystem.kind(of: file) == nil
+      ? GenerationFile.json(GenerationDefaults()).objectValue ?? [:]
+      : json(lock.path, File.generationConfig).object
+    members["do_sample"] = true
+    members["temperature"] = .number(temperature)
+    do {
+      try FileSystem.replaceFile(file, with: JSON.serialize(.object(members), pretty: true))
+    } catch let error as FileError {
+      throw ModelFolderError.cannotSave(path: path, cause: error)
+    }
+    withExtendedLifetime(lock) {}
+  }
+
   /// Parts of the model that was there before, which would make the new one something else to some
   /// program.
   private static let stale: Set<String> = [

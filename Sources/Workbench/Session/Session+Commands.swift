@@ -53,7 +53,17 @@ extension Session {
       let next = try NextCharacter(
         after: text, model: model,
         temperatures: NextCharacter.temperatures(including: settings.sampling.temperature))
-      next.output(width: environment.width()).forEach(emit)
+      next.output(width: environment.width(), at: settings.sampling.temperature).forEach(emit)
+    case .why:
+      DrawReplayLayout.output(try replay(try words(1...1)[0]), width: environment.width())
+        .forEach(emit)
+    case .attention:
+      let text = arguments.isEmpty ? passage?.text ?? "" : SessionWords.unescaped(arguments)
+      guard !text.isEmpty else {
+        throw SessionFailure("there is no text to look at yet; the command is /attention TEXT")
+      }
+      let map = try AttentionMap(text, model: model)
+      AttentionLayout.output(map, width: environment.width()).forEach(emit)
     case .score:
       if arguments.isEmpty { _ = try words(1...1) }
       let score = try Scoring.score(
@@ -174,6 +184,26 @@ extension Session {
     }
     try SessionSettings.check("the number of texts", count, 1...1000)
     return count
+  }
+
+  /// What `/why` shows.
+  private func replay(_ word: String) throws -> DrawReplay {
+    guard let number = Int(word), number >= 1 else {
+      throw SessionFailure("\(word) is not the number of a character; the first is 1: /why 1")
+    }
+    guard let passage, !passage.drawn.isEmpty else {
+      throw SessionFailure("there is no text to explain yet; type the beginning of one")
+    }
+    guard let generator = passage.generator else {
+      throw SessionFailure("the model has changed since the last text; /again makes a new one")
+    }
+    guard number <= passage.drawn.count else {
+      throw SessionFailure(
+        "the last text has \(Self.count(passage.drawn.count, "generated character"))")
+    }
+    return try DrawReplay(
+      model, prompt: generator.prompt, drawn: Array(passage.drawn.prefix(number)),
+      sampling: generator.sampling, seed: generator.seed)
   }
 
   // MARK: Models

@@ -44,7 +44,8 @@ extension Session {
       return arguments.isEmpty
         ? completePath(last, foldersOnly: true) : complete(last, from: ["--force"])
     case .train: return completePath(last, foldersOnly: false)
-    case .show, .again, .more, .compare, .next, .score, .softmax, .models, .quit: return .none
+    case .show, .again, .more, .compare, .next, .why, .attention, .score, .softmax, .models, .quit:
+      return .none
     }
   }
 

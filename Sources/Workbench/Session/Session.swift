@@ -44,6 +44,8 @@ public struct Session {
     /// Characters that the generator was granted and has handed out.
     var granted: Int
     var handed = 0
+    /// The characters that the generator has handed out.
+    var drawn: [Int32] = []
   }
 
   public init(
@@ -154,6 +156,7 @@ public struct Session {
     self.passage?.generator = generator
     self.passage?.granted = length
     self.passage?.handed = 0
+    self.passage?.drawn = []
     try stream(generator, limit: length, shouldStop, emit)
   }
 
@@ -178,6 +181,7 @@ public struct Session {
       last = character.text.last
       passage?.text += character.text
       passage?.handed += 1
+      passage?.drawn.append(character.token)
       let probability = settings.color ? exp(character.logProbability) : nil
       emit(.text(character.text, .generated(probability: probability)))
     }

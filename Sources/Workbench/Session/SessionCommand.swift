@@ -1,6 +1,7 @@
 /// What a line that begins with a slash can ask for.
 enum SessionCommand: String, CaseIterable {
-  case help, show, set, temperature, seed, again, more, compare, next, score, softmax, color
+  case help, show, set, temperature, seed, again, more, compare, next, why, score, attention
+  case softmax, color
   case train, load, save, models, quit
 
   /// The command of a name or an alias, without the slash.
@@ -33,7 +34,8 @@ enum SessionCommand: String, CaseIterable {
     case .temperature: "X"
     case .seed: "N|random"
     case .compare: "X X ... [xN]"
-    case .next: "[TEXT]"
+    case .next, .attention: "[TEXT]"
+    case .why: "N"
     case .score: "TEXT"
     case .softmax: "[TOPIC] [Z ...]"
     case .color: "on|off"
@@ -54,6 +56,8 @@ enum SessionCommand: String, CaseIterable {
     case .more: "goes on with the last text"
     case .compare: "the last prompt at several temperatures, side by side"
     case .next: "what the model expects as the next character"
+    case .why: "how the N-th character of the last text was drawn"
+    case .attention: "which characters the model looks back at, as heat maps"
     case .score: "how well the model predicts a text"
     case .softmax: "the softmax laboratory, on logits or on numbers"
     case .color: "colours generated text by probability"
@@ -108,6 +112,20 @@ enum SessionCommand: String, CaseIterable {
       [
         "/next shows what may follow the last text, /next Once upon a t what may",
         "follow that, at several temperatures. Filters such as top-k are left out.",
+        "Below: the entropy H in nats, exp(H), how fast H rises with T, and which",
+        "characters gain and lose most as T rises.",
+      ]
+    case .why:
+      [
+        "/why 12 draws the 12th character once more: its logit z, its probability,",
+        "its noise g, who came second in z + T g, at which temperatures another",
+        "character would have been drawn with the same noise, and what each layer",
+        "looked at.",
+      ]
+    case .attention:
+      [
+        "/attention shows the last text's, /attention Once upon a time that text's.",
+        "A row is a character that looks, a column one that it looks at.",
       ]
     case .score:
       [

@@ -17,6 +17,8 @@ public enum SessionOutput: Sendable, Equatable {
     case prompt
     /// Generated text. The probability that the character had, if the session colours by it.
     case generated(probability: Double?)
+    /// Half blocks of a heat map: two values from 0 to 1, one above the other.
+    case shade(upper: Double, lower: Double)
     /// The title of something.
     case heading
     /// A remark beside the matter: the seed, a substitution.

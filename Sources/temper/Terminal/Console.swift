@@ -13,6 +13,8 @@ import Workbench
 /// nothing in it can steer the terminal. After a failed write everything else is dropped; `flush` tells.
 final class Console {
   private let descriptor: Int32
+  /// Whether the terminal says that it has 24-bit colours.
+  private let hasTrueColor: Bool
   /// Whether people see it.
   let isTerminal: Bool
   /// Whether styles show.
@@ -28,6 +30,7 @@ final class Console {
     self.descriptor = descriptor
     isTerminal = isatty(descriptor) == 1
     hasColor = isTerminal && Environment["NO_COLOR"] == nil && Environment["TERM"] != "dumb"
+    hasTrueColor = ["truecolor", "24bit"].contains(Environment["COLORTERM"] ?? "")
     isRaw = raw && !isTerminal
   }
 
@@ -62,8 +65,11 @@ final class Console {
   /// Adds text.
   func write(_ text: String, _ style: SessionOutput.Style = .plain) {
     clearProgress()
+    if case .shade(let upper, let lower) = style, !hasColor {
+      return append(String(repeating: Self.ramp(max(upper, lower)), count: text.count))
+    }
     let shown = isRaw ? text : Display.safe(text)
-    guard hasColor, let code = Self.code(style), !shown.isEmpty else { return append(shown) }
+    guard hasColor, let code = code(style), !shown.isEmpty else { return append(shown) }
     // The end of a line stays outside, so that a style never runs on into the next.
     let body = shown.hasSuffix("\n") ? shown.dropLast() : shown[...]
     append(body.isEmpty ? shown : "\u{1B}[\(code)m\(body)\u{1B}[0m\(shown.dropFirst(body.count))")
@@ -151,14 +157,41 @@ final class Console {
   }
 
   /// The SGR parameters of a style.
-  private static func code(_ style: SessionOutput.Style) -> String? {
+  private func code(_ style: SessionOutput.Style) -> String? {
     switch style {
     case .plain: nil
     case .prompt, .heading: "1"
     case .remark: "2"
     case .failure: "31"
-    case .generated(let probability): probability.map { "38;5;\(color(of: $0))" }
+    case .generated(let probability): probability.map { "38;5;\(Self.color(of: $0))" }
+    case .shade(let upper, let lower): "38;\(shade(upper));48;\(shade(lower))"
     }
+  }
+
+  /// The colour of a value, from nearly black over violet and orange to pale yellow. Steps show
+  /// small values well.
+  private func shade(_ value: Double) -> String {
+    let level = min(max(value, 0), 1).squareRoot()
+    guard hasTrueColor else {
+      let steps = [16, 17, 53, 54, 90, 126, 162, 167, 173, 209, 215, 222, 229, 230]
+      return "5;\(steps[Int((level * Double(steps.count - 1)).rounded())])"
+    }
+    let stops: [(Double, Double, Double)] = [
+      (13, 10, 34), (87, 22, 110), (188, 55, 84), (249, 142, 9), (252, 255, 200),
+    ]
+    let place = level * Double(stops.count - 1)
+    let index = min(Int(place), stops.count - 2)
+    let share = place - Double(index)
+    let (a, b) = (stops[index], stops[index + 1])
+    func mix(_ a: Double, _ b: Double) -> Int { Int((a + share * (b - a)).rounded()) }
+    return "2;\(mix(a.0, b.0));\(mix(a.1, b.1));\(mix(a.2, b.2))"
+  }
+
+  /// The character that stands for a value where there are no colours.
+  private static func ramp(_ value: Double) -> String {
+    let characters = [" ", ".", ":", "-", "=", "+", "*", "#", "%", "@"]
+    let level = min(max(value, 0), 1).squareRoot()
+    return characters[Int((level * Double(characters.count - 1)).rounded())]
   }
 
   /// From green for what was expected to red for what was not, each legible on black and on white.
