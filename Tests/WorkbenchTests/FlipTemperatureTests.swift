@@ -12,7 +12,18 @@ struct FlipTemperatureTests {
     var sampling = sampling
     sampling.temperature = temperature
     var sampler = try Sampler(sampling, seed: seed, vocabularySize: logits.columns)
-    return Int(try sampler.choose(logits[0], index: index, history: history).token)
+    return try withExtendedLifetime(logits) {
+      Int(try sampler.choose(logits[0], index: index, history: history).token)
+    }
+  }
+
+  func flips(
+    _ values: [Float], _ sampling: Sampling = Sampling(), seed: UInt64, index: Int
+  ) throws -> FlipTemperatures {
+    let logits = row(values)
+    var sampler = try Sampler(sampling, seed: seed, vocabularySize: values.count)
+    // A row does not keep its matrix.
+    return try withExtendedLifetime(logits) { try sampler.flips(logits[0], index: index) }
   }
 
   /// 10,000 contexts in all, in which logits repeat and are missing, at every kind of filter.
@@ -61,6 +72,7 @@ struct FlipTemperatureTests {
         try check(temperature, flips.token(at: temperature))
       }
       try check(1000, flips.token(at: 1000))
+      withExtendedLifetime(logits) {}
     }
   }
 
@@ -69,8 +81,7 @@ struct FlipTemperatureTests {
     let noise = GumbelNoise(seed: 5)
     for index in 0..<200 {
       let (g0, g1) = (noise.value(of: 0, at: index), noise.value(of: 1, at: index))
-      var sampler = try Sampler(Sampling(), seed: 5, vocabularySize: 2)
-      let flips = try sampler.flips(row([2, 0.5])[0], index: index)
+      let flips = try flips([2, 0.5], seed: 5, index: index)
       if g1 > g0 {
         #expect(flips.intervals.map(\.token) == [0, 1])
         let crossing = 1.5 / (g1 - g0)
@@ -85,8 +96,7 @@ struct FlipTemperatureTests {
   func ties() throws {
     let noise = GumbelNoise(seed: 1)
     for index in 0..<50 {
-      var sampler = try Sampler(Sampling(), seed: 1, vocabularySize: 2)
-      let flips = try sampler.flips(row([1, 1])[0], index: index)
+      let flips = try flips([1, 1], seed: 1, index: index)
       let isLower = noise.value(of: 0, at: index) > noise.value(of: 1, at: index)
       #expect(flips.intervals.map(\.token) == (isLower ? [0] : [0, 1]))
       #expect(flips.intervals[0].highest == (isLower ? .infinity : 0))
@@ -96,11 +106,10 @@ struct FlipTemperatureTests {
 
   @Test("A filter that leaves one character leaves no flip; damaged logits are refused")
   func edges() throws {
-    var sampler = try Sampler(Sampling(topK: 1), seed: 1, vocabularySize: 3)
-    let flips = try sampler.flips(row([0, 2, 1])[0], index: 0)
-    #expect(flips.intervals == [.init(token: 1, lowest: 0, highest: .infinity)])
+    let one = try flips([0, 2, 1], Sampling(topK: 1), seed: 1, index: 0)
+    #expect(one.intervals == [.init(token: 1, lowest: 0, highest: .infinity)])
     #expect(throws: SamplingError.noDistribution(index: 3)) {
-      try sampler.flips(row([0, .nan, 1])[0], index: 3)
+      try flips([0, .nan, 1], seed: 1, index: 3)
     }
   }
 }

@@ -36,7 +36,10 @@ public struct AttentionMap: Sendable {
     model.model.forward(activations)
     weights = (0..<model.configuration.layers).map { layer in
       let rows = activations.attention(layer: layer)
-      return (0..<shown.count).map { query in (0...query).map { rows[query][$0] } }
+      // A row does not keep its matrix.
+      return withExtendedLifetime(rows) {
+        (0..<shown.count).map { query in (0...query).map { rows[query][$0] } }
+      }
     }
     guard weights.allSatisfy({ $0.allSatisfy { $0.allSatisfy(\.isFinite) } }) else {
       throw SamplingError.noDistribution(index: shown.count - 1)

@@ -64,6 +64,8 @@ public struct DrawReplay: Sendable {
     let decoder = Decoder(model.model)
     decoder.append(read, to: 0)
     for token in drawn.dropLast() { decoder.append(token, to: 0) }
+    // A row does not keep its matrix.
+    defer { withExtendedLifetime(decoder) {} }
     let logits = decoder.logits[0]
     let history = start + drawn.dropLast()
     let index = drawn.count - 1

@@ -102,6 +102,7 @@ final class LogitPasses {
             try take(row, place)
             if keepsLogits { logits += row }
           }
+          withExtendedLifetime(activations) {}
         }
         return (sum, logits)
       }

@@ -45,6 +45,8 @@ package struct NextCharacter {
     context = (end.count < prompt.tokens.count ? "…" : "") + vocabulary.decode(end)
     let decoder = Decoder(model.model)
     decoder.append(Generator.context(of: prompt.tokens, in: vocabulary), to: 0)
+    // A row does not keep its matrix.
+    defer { withExtendedLifetime(decoder) {} }
     let row = decoder.logits[0]
     let logits = (0..<row.count).map { Double(row[$0]) }
     self.logits = logits
