@@ -95,7 +95,7 @@ package enum CalibrationLayout {
     return HTMLPage(
       title: "Calibration of \(model)",
       body: """
-        <p>\(line(fit)), on the first \(fit.characters.grouped) characters of the held-out text. \
+        <p>The \(line(fit)), on the first \(fit.characters.grouped) characters of the held-out text. \
         What follows was measured on the other \(calibration.characters.grouped): loss \
         \(calibration.loss.decimals(4)) at T = 1 and \(calibration.lossAtBestTemperature.decimals(4)) \
         at T = \(temperature).</p>
