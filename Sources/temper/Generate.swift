@@ -53,6 +53,10 @@ struct Generate: ParsableCommand {
     let output = Console.output(raw: raw)
     let remarks = Console.error()
     Interrupts.set(.record)
+    if let remark = options.remark(about: model) {
+      remarks.line(remark, .remark)
+      try remarks.flush()
+    }
     if samples == 1 {
       let generator = try Generator(
         model, prompt: text, sampling: settings.sampling, seed: seed, length: settings.length,

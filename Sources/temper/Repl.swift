@@ -86,6 +86,7 @@ struct Repl: ParsableCommand {
 
   private func converse(_ session: inout Session, _ editor: LineEditor, _ output: Console) throws {
     greet(session, output)
+    if let remark = options.remark(about: session.model) { output.line(remark, .remark) }
     try output.flush()
     let errors = Console.error()
     while true {

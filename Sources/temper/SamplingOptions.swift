@@ -95,6 +95,14 @@ struct SamplingOptions: ParsableArguments {
       temperature: temperature ?? model.temperature ?? Sampling().temperature, length: length)
   }
 
+  /// What to say about a temperature that comes from the model; nil if it does not, or is as usual.
+  func remark(about model: LanguageModel) -> String? {
+    guard temperature == nil, let own = model.temperature, own != Sampling().temperature else {
+      return nil
+    }
+    return "temperature \(own), the model's own"
+  }
+
   func validate() throws {
     try Options.check {
       try filters.settings(temperature: temperature ?? Sampling().temperature, length: length)

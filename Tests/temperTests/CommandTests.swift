@@ -240,8 +240,9 @@ struct CommandTests {
     #expect(json["entropy_match"]?["samples"]?.intValue == 16)
     #expect(try TextFile.text(at: page).contains("<svg"))
     #expect(try ModelFolder.load(fixture.path).temperature == temperature)
-    let sample = try JSON.parse(
-      try fixture.run(["generate", "--length", "5", "--json", "--seed", "1"]).output)
+    let generated = try fixture.run(["generate", "--length", "5", "--json", "--seed", "1"])
+    #expect(generated.errors == "temperature \(temperature), the model's own\n")
+    let sample = try JSON.parse(generated.output)
     #expect(sample["temperature"]?.doubleValue == temperature)
     #expect(try fixture.run(["evaluate", file, "--save"]).code == 64)
   }

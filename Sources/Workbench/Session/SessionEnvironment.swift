@@ -93,7 +93,9 @@ public struct SessionEnvironment {
     try ModelFolder.save(
       ModelFolder.Contents(
         parameters: model.model.parameters, vocabulary: model.vocabulary,
-        card: "# \(FileSystem.split(path).name)\n\nSaved from a session of `temper`.\n"),
+        card: "# \(FileSystem.split(path).name)\n\nSaved from a session of `temper`.\n",
+        generationDefaults: ModelFolder.GenerationDefaults(
+          temperature: model.temperature ?? Sampling().temperature)),
       to: path)
   }
 }
