@@ -123,7 +123,7 @@ struct SessionCommandTests {
     let topics = overview.split(separator: "\n").compactMap { line -> Substring? in
       line.hasPrefix("  ") ? line.split(separator: " ").first : nil
     }
-    #expect(topics.count == 27)
+    #expect(topics.count == 29)
     for topic in topics {
       let reply = session.say("/help \(topic)")
       #expect(reply.next == .continue && !reply.output.isEmpty)

@@ -87,6 +87,8 @@ public struct TemperatureFit: Sendable, Equatable {
       found = try sums(beta)
       if isAtLimit || step <= 1e-11 * beta { break }
     }
+    // So sure, and so right, that there is nothing left to gain.
+    if found.loss == 0, found.curvature == 0 { isAtLimit = true }
     let count = Double(count)
     temperature = 1 / beta
     loss = found.loss / count

@@ -139,13 +139,13 @@ package struct NextCharacter {
       .text(
         row("dH/dT") { $0.entropySlope.map { $0.decimals(3) } ?? "-" } + "\n", .remark))
     if let one = distributions.first(where: { $0.temperature == temperature }) {
-      output += changes(one)
+      output += changes(one, width: max(width, 34))
     }
     return output
   }
 
   /// Who gains and who loses most as the temperature rises a little.
-  private func changes(_ distribution: Distribution) -> [SessionOutput] {
+  private func changes(_ distribution: Distribution, width: Int) -> [SessionOutput] {
     let slopes = distribution.slopes
     let rising = slopes.indices.sorted {
       slopes[$0] != slopes[$1] ? slopes[$0] > slopes[$1] : $0 < $1
@@ -160,9 +160,10 @@ package struct NextCharacter {
     let gaining = rising.filter { slopes[$0] >= 0.0005 }.prefix(5)
     let losing = rising.reversed().filter { slopes[$0] <= -0.0005 }.prefix(5)
     guard !gaining.isEmpty || !losing.isEmpty else { return [] }
+    func line(_ text: String) -> SessionOutput { .line(Display.truncated(text, to: width)) }
     return [
       .heading("As T rises from \(distribution.temperature.shortest) (dp/dT)"),
-      .line("  gain  " + list(gaining)), .line("  lose  " + list(losing)),
+      line("  gain  " + list(gaining)), line("  lose  " + list(losing)),
     ]
   }
 
