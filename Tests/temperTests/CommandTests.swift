@@ -236,7 +236,8 @@ struct CommandTests {
     #expect(result.code == 0, "\(result.errors)")
     let json = try JSON.parse(result.output)
     let temperature = try #require(json["best_temperature"]?.doubleValue)
-    #expect(abs(temperature - 1.3) < 0.2)
+    // Windows cut off a part of the past that it was drawn from.
+    #expect((0.9...2).contains(temperature))
     for key in ["loss", "ece", "loss_at_best_temperature", "ece_at_best_temperature"] {
       #expect(json[key]?.doubleValue != nil)
     }

@@ -71,13 +71,15 @@ public struct TemperatureFit: Sendable, Equatable {
     var beta = 1.0
     var found = try sums(beta)
     var isAtLimit = false
-    for _ in 0..<100 {
+    for iteration in 0..<100 {
       if found.slope == 0 { break }
       if found.slope > 0 { high = beta } else { low = beta }
       var next = beta - found.slope / found.curvature
       if !(next > low && next < high) {
         next = high == .infinity ? 2 * beta : low == 0 ? beta / 2 : low + (high - low) / 2
       }
+      // Towards T = 0 the loss falls off exponentially, and Newton's steps are short for ever.
+      if high == .infinity, iteration >= 10 { next = max(next, 2 * beta) }
       // Where the loss is almost straight a step can be very long.
       next = min(max(next, beta / 8), beta * 8)
       isAtLimit = !allowed.contains(next)
