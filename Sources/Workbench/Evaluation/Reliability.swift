@@ -24,9 +24,9 @@ public struct Reliability: Sendable, Equatable {
 
   /// - Parameter bins: how many.
   public init(bins: Int = 10) {
-    let width = 1 / Double(max(bins, 1))
-    self.bins = (0..<max(bins, 1)).map {
-      Bin(lowest: Double($0) * width, highest: Double($0 + 1) * width)
+    let count = max(bins, 1)
+    self.bins = (0..<count).map {
+      Bin(lowest: Double($0) / Double(count), highest: Double($0 + 1) / Double(count))
     }
   }
 
