@@ -65,7 +65,13 @@ final class TextReport: TrainingReport {
           + "training goes on and tries again",
         .failure)
     case .skipped(let step, _):
-      output.line("step \(grouped(step)): the loss is not a number; the step is skipped", .failure)
+      output.line(
+        "step \(grouped(step)): the loss or its gradient is far outside its range; the step is skipped",
+        .failure)
+    case .rolledBack(let step, let rateFactor):
+      output.line(
+        "step \(grouped(step)): back to the last good state, with \(rateFactor) of the learning rate",
+        .failure)
     case .end(let end): show(end)
     }
     try output.flush()

@@ -65,7 +65,10 @@ public final class Trainer {
 
   private var firstStep = 0
   private var stepSeconds = 0.0
-  private var skippedInARow = 0
+  private var watch = Watch()
+  private var stepsSinceGood = 0
+  /// The weights and moments that a run gone wrong goes back to.
+  private let good: [Parameters<Float>]
 
   /// A run from the start.
   ///
@@ -79,6 +82,7 @@ public final class Trainer {
       weights.initialize(seed: settings.seed)
     }
     best.copy(weights)
+    keepAsGood()
   }
 
   /// A run from the start, on files, with the settings that `options` leaves open chosen for them.
@@ -124,6 +128,7 @@ public final class Trainer {
     model = Model(weights)
     best = Parameters(configuration)
     optimizer = Optimizer(configuration, kind: settings.optimizer)
+    good = (0..<3).map { _ in Parameters(configuration) }
     batchStep = BatchStep(configuration, batch: settings.batch, context: settings.context)
     batches = Batches(
       split.training, context: settings.context, batch: settings.batch, seed: settings.seed)
@@ -172,7 +177,7 @@ extension Trainer {
   ///   - shouldStop: asked before each step; the run then saves and returns.
   ///   - onEvent: told what happens.
   /// - Returns: the last event. The folder then holds the model.
-  /// - Throws: what saving at the end throws, or `TrainingStopped` when the loss stays beyond numbers.
+  /// - Throws: what saving at the end throws, or `TrainingStopped` when going back to a good state does not help.
   @discardableResult
   public func run(
     shouldStop: () -> Bool = { false }, onEvent: (TrainingEvent) throws -> Void = { _ in }
@@ -249,16 +254,20 @@ extension Trainer {
     let outcome = batchStep.run(
       model, objective: settings.objective, dropout: dropout, threads: job.threads)
 
-    guard outcome.objective.isFinite, outcome.gradientNorm.isFinite else {
+    guard watch.accepts(loss: outcome.objective, gradientNorm: outcome.gradientNorm) else {
       step += 1
       stepSeconds += clock.elapsed - before
-      skippedInARow += 1
       try onEvent(.skipped(step: step, loss: outcome.loss))
-      if skippedInARow >= 10 { throw TrainingStopped.lossNotFinite(step: step) }
+      if watch.refusedInARow >= Watch.patience {
+        try rollBack()
+        try onEvent(.rolledBack(step: step, rateFactor: watch.rateFactor))
+      }
       return
     }
-    skippedInARow = 0
-    let factor = settings.schedule.factor(step: step, progress: progress)
+    // The gradient was ordinary here, so these weights are good.
+    if stepsSinceGood >= Watch.snapshotInterval { keepAsGood() }
+    stepsSinceGood += 1
+    let factor = settings.schedule.factor(step: step, progress: progress) * watch.rateFactor
     let isTooLong = settings.clip > 0 && outcome.gradientNorm > settings.clip
     optimizer.update(
       weights, gradient: batchStep.gradient,
@@ -276,6 +285,21 @@ extension Trainer {
           step: step, loss: outcome.loss, objective: outcome.objective,
           learningRate: settings.learningRate * factor, gradientNorm: outcome.gradientNorm,
           charactersPerSecond: speed, seconds: clock.elapsed, progress: self.progress(clock))))
+  }
+
+  private func keepAsGood() {
+    for (kept, current) in zip(good, stateTensors) { kept.copy(current.values) }
+    stepsSinceGood = 0
+  }
+
+  /// Goes back to the last good state with half the learning rate, or gives up.
+  private func rollBack() throws {
+    for (kept, current) in zip(good, stateTensors) { current.values.copy(kept) }
+    stepsSinceGood = 0
+    guard watch.rollbacks < Watch.maximumRollbacks else {
+      throw TrainingStopped.diverged(step: step, rollbacks: watch.rollbacks)
+    }
+    watch.rolledBack()
   }
 
   private func evaluate(
@@ -339,13 +363,16 @@ extension Trainer {
 
 /// Why a run gave up.
 public enum TrainingStopped: Error, Equatable, CustomStringConvertible {
-  case lossNotFinite(step: Int)
+  /// The loss or its gradient stayed beyond numbers or far outside its range, however often the run went back.
+  case diverged(step: Int, rollbacks: Int)
 
   public var description: String {
     switch self {
-    case .lossNotFinite(let step):
-      "training stopped at step \(step): the loss has not been a finite number for 10 steps; "
-        + "the last saved model is untouched; use a smaller --learning-rate"
+    case .diverged(let step, let rollbacks):
+      "training stopped at step \(step): its loss or gradient has been no number, or far outside its range, for "
+        + "\(Watch.patience) steps, and going back to the last good state with half the learning rate "
+        + "(\(rollbacks) times) did not help; the last saved model is untouched; start again with a "
+        + "smaller --learning-rate"
     }
   }
 }
@@ -375,6 +402,11 @@ extension Trainer {
     [("weights", weights), ("first", optimizer.first), ("second", optimizer.second)]
   }
 
+  /// The same of the state that a run gone wrong goes back to.
+  private var goodTensors: [(name: String, values: Parameters<Float>)] {
+    zip(stateTensors, good).map { ("good_" + $0.name, $1) }
+  }
+
   private func saveOrReport(_ onEvent: (TrainingEvent) throws -> Void) throws {
     guard let folder = job.folder else { return }
     do {
@@ -402,9 +434,10 @@ extension Trainer {
       settings: settings.described, license: job.license)
     try ModelFolder.save(
       ModelFolder.Contents(
-        parameters: bestLoss == nil ? weights : best, vocabulary: corpus.vocabulary,
+        parameters: bestLoss != nil ? best : watch.refusedInARow > 0 ? good[0] : weights,
+        vocabulary: corpus.vocabulary,
         precision: settings.precision, card: card.markdown, provenance: provenance,
-        trainer: ModelFolder.TrainerFiles(state: state, tensors: stateTensors)),
+        trainer: ModelFolder.TrainerFiles(state: state, tensors: stateTensors + goodTensors)),
       holding: lock)
   }
 
@@ -420,6 +453,7 @@ extension Trainer {
       "corpus_sha256": JSONValue(corpusDigest), "command": JSONValue(job.command),
       "license": job.license.map { JSONValue($0) } ?? .null,
       "settings": settings.json,
+      "watch": watch.json, "steps_since_good": JSONValue(stepsSinceGood),
     ]
   }
 
@@ -472,6 +506,22 @@ extension Trainer {
     }
     best.copy(saved.model.parameters)
     for (name, values) in stateTensors {
+      guard let tensor = files.tensors.first(where: { $0.name == name }) else {
+        throw corrupt("the tensors \"\(name)\" are missing")
+      }
+      values.copy(tensor.values)
+    }
+    // Runs that were begun without them have no good state on record but the latest.
+    guard let json = files.state["watch"] else {
+      keepAsGood()
+      return
+    }
+    guard let watch = Watch(json: json),
+      let stepsSinceGood = files.state["steps_since_good"]?.intValue, stepsSinceGood >= 0
+    else { throw corrupt("its record of losses is damaged") }
+    self.watch = watch
+    self.stepsSinceGood = stepsSinceGood
+    for (name, values) in goodTensors {
       guard let tensor = files.tensors.first(where: { $0.name == name }) else {
         throw corrupt("the tensors \"\(name)\" are missing")
       }

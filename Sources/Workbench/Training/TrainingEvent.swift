@@ -11,8 +11,11 @@ public enum TrainingEvent: Sendable {
   case saved(step: Int, path: String)
   /// A save failed; training goes on and tries again at the next one.
   case saveFailed(step: Int, path: String, reason: String)
-  /// A step whose loss or gradient was not finite: the weights stay as they were.
+  /// A step whose loss or gradient was not finite, or far outside its range: the weights stay as they were.
   case skipped(step: Int, loss: Double)
+  /// Several steps in a row were skipped: the weights are those of the last good state again, and the learning rate is multiplied by
+  /// `rateFactor` from here on.
+  case rolledBack(step: Int, rateFactor: Double)
   case end(End)
 
   /// What was read and what will be trained.
@@ -132,6 +135,11 @@ extension TrainingEvent {
       ]
     case .skipped(let step, let loss):
       return ["event": "skipped", "step": JSONValue(step), "loss": .numberOrNull(loss)]
+    case .rolledBack(let step, let rateFactor):
+      return [
+        "event": "rolled_back", "step": JSONValue(step),
+        "learning_rate_factor": JSONValue(rateFactor),
+      ]
     case .end(let end):
       return [
         "event": "end", "step": JSONValue(end.step),
