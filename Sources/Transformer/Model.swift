@@ -51,6 +51,7 @@ public struct Model<Scalar: Real>: Sendable {
   ///
   /// - Parameters:
   ///   - gradient: receives the derivative of the objective's sum times `scale` by every weight; what was there is lost.
+  ///   - softTargets: a teacher's logits for the same characters, or nil without a teacher.
   ///   - scale: 1 / (characters in the whole batch) for the mean.
   ///   - observe: called with the gradient by the input of each layer, last to first, then by the embedding's output (-1). For gradient checks.
   /// - Returns: the sums over all rows, in nats: the plain loss, and the objective with its label smoothing and z-loss.
@@ -58,11 +59,11 @@ public struct Model<Scalar: Real>: Sendable {
   @specialized(where Scalar == Double)
   public func backward(
     _ a: Activations<Scalar>, into gradient: Parameters<Scalar>, objective: Objective = Objective(),
+    softTargets: SoftTargets<Scalar>? = nil,
     scale: Scalar, dropout: Dropout? = nil, firstRow: Int = 0,
     observe: ((_ layer: Int, _ gradient: Matrix<Scalar>) -> Void)? = nil
   ) -> LossSums {
-    let sums = CrossEntropy.forwardBackward(
-      replacingByGradient: a.logits, targets: a.targets, objective: objective, scale: scale)
+    let sums = lossGradient(a, objective: objective, softTargets: softTargets, scale: scale)
     let g = a.gradients
     for entry in gradient.entries where entry.shape.count == 1 { gradient.row(entry).fill(0) }
 
@@ -90,9 +91,31 @@ public struct Model<Scalar: Real>: Sendable {
   /// The summed plain loss of `a.targets` under the logits that `forward` left, in nats. The logits are used up.
   @specialized(where Scalar == Float)
   @specialized(where Scalar == Double)
-  public func loss(_ a: Activations<Scalar>, objective: Objective = Objective()) -> LossSums {
-    CrossEntropy.forwardBackward(
-      replacingByGradient: a.logits, targets: a.targets, objective: objective, scale: 1)
+  public func loss(
+    _ a: Activations<Scalar>, objective: Objective = Objective(),
+    softTargets: SoftTargets<Scalar>? = nil
+  ) -> LossSums {
+    lossGradient(a, objective: objective, softTargets: softTargets, scale: 1)
+  }
+
+  /// The sums of the rows, whose logits are replaced by the gradient of the objective.
+  private func lossGradient(
+    _ a: Activations<Scalar>, objective: Objective, softTargets: SoftTargets<Scalar>?, scale: Scalar
+  ) -> LossSums {
+    guard let soft = softTargets else {
+      return CrossEntropy.forwardBackward(
+        replacingByGradient: a.logits, targets: a.targets, objective: objective, scale: scale)
+    }
+    let hard = Scalar(soft.hardWeight)
+    let divergence = Distillation.forwardBackward(
+      student: a.logits, replacingByGradient: soft.logits, temperature: soft.temperature,
+      scale: scale * (1 - hard))
+    var sums = CrossEntropy.forwardBackward(
+      replacingByGradient: a.logits, targets: a.targets, objective: objective, scale: scale * hard)
+    a.logits.add(soft.logits)
+    sums.distillation = divergence
+    sums.objective = soft.hardWeight * sums.objective + (1 - soft.hardWeight) * divergence
+    return sums
   }
 
   // MARK: - Attention

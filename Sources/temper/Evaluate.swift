@@ -76,6 +76,10 @@ struct Evaluate: ParsableCommand {
     let tokens = try part(of: corpus)
     let evaluator = Evaluator(model.configuration, threads: threads.count)
     let evaluation = evaluator.evaluate(model.model, tokens: tokens, stride: stride)
+    let training = Split(corpus, validation: 0.1).training
+    let bigram = BigramBaseline(training, vocabularySize: model.vocabulary.count)
+    let bigramLoss = bigram?.loss(tokens)
+    let descentLoss = bigram?.descended()?.loss(tokens)
     Interrupts.set(.record)
     let calibration =
       calibrate
@@ -94,6 +98,13 @@ struct Evaluate: ParsableCommand {
     let output = Console.output()
     if json {
       var object: JSONObject = [
+        "bigram": bigramLoss == nil
+          ? .null
+          : [
+            "loss": .numberOrNull(bigramLoss),
+            "loss_by_gradient_descent": .numberOrNull(descentLoss),
+            "smoothing": JSONValue(BigramBaseline.smoothing),
+          ],
         "characters": JSONValue(evaluation.characters), "loss": .numberOrNull(evaluation.loss),
         "bits_per_character": .numberOrNull(evaluation.bitsPerCharacter),
         "perplexity": .numberOrNull(evaluation.perplexity),
@@ -108,6 +119,14 @@ struct Evaluate: ParsableCommand {
       output.line("             \(evaluation.bitsPerCharacter.decimals(4)) bits a character")
       output.line("perplexity   \(evaluation.perplexity.decimals(3))")
       output.line("accuracy     \((100 * evaluation.accuracy).decimals(2))%")
+      if let bigramLoss {
+        output.line(
+          "bigram       \(bigramLoss.decimals(4)) nats from the current character alone "
+            + "(counts + \(BigramBaseline.smoothing)"
+            + (descentLoss.map { "; by gradient descent \($0.decimals(4))" } ?? "") + ")")
+        output.line(
+          "attention    buys \((bigramLoss - evaluation.loss).decimals(4)) nats a character")
+      }
       output.line("characters   \(evaluation.characters.grouped) (\(split.rawValue))")
       if let calibration {
         for piece in CalibrationLayout.output(calibration) { output.show(piece) }

@@ -10,9 +10,9 @@ struct GradCheck: ParsableCommand {
     commandName: "gradcheck",
     abstract: "Check the hand-written gradients against finite differences, tensor by tensor.",
     discussion: """
-      Without --model a small model with random weights is checked, tied and untied, with dropout off and on, with \
-      label smoothing and z-loss. Everything is in double precision. The relative error of each tensor has to be at \
-      most 0.000001, or the exit code is 1.
+      Without --model a small model with random weights is checked, with each normalizer of attention, tied and \
+      untied, with dropout off and on, with label smoothing and z-loss. Everything is in double precision. The \
+      relative error of each tensor has to be at most 0.000001, or the exit code is 1.
       """)
 
   @OptionGroup var model: ModelOption
@@ -74,17 +74,23 @@ struct GradCheck: ParsableCommand {
   }
 
   private func small() throws -> [Table] {
-    try [true, false].map { isTied in
-      let configuration = try Configuration(
-        vocabularySize: 11, layers: 2, width: 10, headWidth: 6, feedForward: 14, context: 7,
-        isTied: isTied)
-      let parameters = GradientCheck.randomParameters(configuration)
-      var table = Table(title: "small random model, \(isTied ? "tied" : "untied")", isTied: isTied)
-      for variant in Variant.all(elements: 64) {
-        table.columns.append((variant, variant.check.run(parameters, context: 7)))
-      }
-      return table
+    try Normalizer.allCases.flatMap { attention in
+      try [true, false].map { isTied in try small(attention, isTied: isTied) }
     }
+  }
+
+  private func small(_ attention: Normalizer, isTied: Bool) throws -> Table {
+    let configuration = try Configuration(
+      vocabularySize: 11, layers: 2, width: 10, headWidth: 6, feedForward: 14, context: 7,
+      isTied: isTied, attention: attention)
+    let parameters = GradientCheck.randomParameters(configuration)
+    var table = Table(
+      title: "small random model, \(attention.rawValue), \(isTied ? "tied" : "untied")",
+      isTied: isTied)
+    for variant in Variant.all(elements: 64) {
+      table.columns.append((variant, variant.check.run(parameters, context: 7)))
+    }
+    return table
   }
 
   /// A few elements of each tensor on a short context, so that it takes seconds.

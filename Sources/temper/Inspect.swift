@@ -40,7 +40,7 @@ struct Inspect: ParsableCommand {
     row("parameters", "\(model.parameterCount.grouped), stored as \(model.precision)")
     row("layers", "\(shape.layers)")
     row("width", "\(shape.width), feed-forward \(shape.feedForward)")
-    row("attention", "one head of width \(shape.headWidth)")
+    row("attention", "one head of width \(shape.headWidth), \(shape.attention.rawValue)")
     row("context", "\(shape.context) characters")
     row("output", shape.isTied ? "tied to the embedding" : "a projection of its own")
     let characters = vocabulary.characters.map(Display.inline).joined(separator: " ")
@@ -89,7 +89,8 @@ struct Inspect: ParsableCommand {
         "vocabulary_size": JSONValue(shape.vocabularySize), "layers": JSONValue(shape.layers),
         "width": JSONValue(shape.width), "head_width": JSONValue(shape.headWidth),
         "feed_forward": JSONValue(shape.feedForward), "context": JSONValue(shape.context),
-        "tied": JSONValue(shape.isTied), "rope_theta": JSONValue(shape.ropeTheta),
+        "tied": JSONValue(shape.isTied),
+        "attention": JSONValue(shape.attention.rawValue), "rope_theta": JSONValue(shape.ropeTheta),
         "norm_epsilon": JSONValue(shape.normEpsilon),
       ],
       "vocabulary": .array(vocabulary.characters.map { JSONValue($0) }),

@@ -1,9 +1,11 @@
 import ArgumentParser
+import Transformer
 import Workbench
 
 extension Preset: ExpressibleByArgument {}
 extension OptimizerKind: ExpressibleByArgument {}
 extension Schedule.Shape: ExpressibleByArgument {}
+extension Normalizer: ExpressibleByArgument {}
 extension ModelFolder.Precision: ExpressibleByArgument {}
 
 /// The settings of a training run. What is not given is chosen for the text.
@@ -30,6 +32,10 @@ struct TrainingArguments: ParsableArguments {
     help: ArgumentHelp("Characters that attention sees at most.", valueName: "n"))
   var context: Int?
   @Flag(help: "Use the embedding table as output projection, too.") var tied = false
+  @Option(
+    parsing: .unconditional,
+    help: "What turns attention's scores into probabilities; only softmax runs elsewhere, too.")
+  var attention: Normalizer?
 
   @Option(parsing: .unconditional, help: ArgumentHelp("Sequences in a step.", valueName: "n"))
   var batch: Int?
@@ -95,6 +101,22 @@ struct TrainingArguments: ParsableArguments {
 
   @Option(
     parsing: .unconditional,
+    help: ArgumentHelp(
+      "Learn from this model's probabilities, too; it has to have the text's characters.",
+      valueName: "dir"))
+  var distill: String?
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Temperature of the teacher's probabilities; 2.", valueName: "x"))
+  var distillTemperature: Double?
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "The share of the text's own characters beside the teacher; 0.5.", valueName: "x"))
+  var distillWeight: Double?
+
+  @Option(
+    parsing: .unconditional,
     help: ArgumentHelp("The share of each file kept for validation; 0 is off.", valueName: "x"))
   var validation: Double?
   @Option(
@@ -122,6 +144,10 @@ struct TrainingArguments: ParsableArguments {
     (o.context, o.batch, o.steps, o.minutes) = (context, batch, steps, minutes)
     o.targetLoss = targetLoss
     o.isTied = tied ? true : nil
+    o.attention = attention
+    (o.distill, o.distillTemperature, o.distillWeight) = (
+      distill, distillTemperature, distillWeight
+    )
     o.optimizer = optimizer
     (o.learningRate, o.adamLearningRate) = (learningRate, adamwLearningRate)
     (o.beta1, o.beta2, o.weightDecay) = (beta1, beta2, weightDecay)
@@ -146,7 +172,10 @@ struct TrainingArguments: ParsableArguments {
         ("beta2", beta2 != nil), ("weight-decay", weightDecay != nil),
         ("warmup", warmup != nil), ("schedule", schedule != nil), ("clip", clip != nil),
         ("dropout", dropout != nil), ("label-smoothing", labelSmoothing != nil),
-        ("z-loss", zLoss != nil), ("validation", validation != nil), ("seed", seed != nil),
+        ("z-loss", zLoss != nil), ("distill", distill != nil),
+        ("distill-temperature", distillTemperature != nil),
+        ("distill-weight", distillWeight != nil), ("validation", validation != nil),
+        ("seed", seed != nil),
       ])
   }
 
@@ -154,7 +183,7 @@ struct TrainingArguments: ParsableArguments {
   var givenShape: String? {
     given([
       ("layers", layers != nil), ("width", width != nil), ("head-width", headWidth != nil),
-      ("feed-forward", feedForward != nil), ("tied", tied),
+      ("feed-forward", feedForward != nil), ("tied", tied), ("attention", attention != nil),
     ])
   }
 

@@ -144,6 +144,10 @@ final class TextReport: TrainingReport {
     var parts = [
       "step \(grouped(step.step))", "loss \(fixed(smoothedLoss ?? step.loss, 3))",
     ]
+    let terms = [
+      ("smoothing", step.smoothing), ("z-loss", step.zLoss), ("distillation", step.distillation),
+    ]
+    for (name, value) in terms where value != 0 { parts.append("\(name) \(fixed(value, 3))") }
     if let validationLoss { parts.append("val \(fixed(validationLoss, 4))") }
     parts.append("\(grouped(Int(step.charactersPerSecond))) char/s")
     if step.progress > 0, step.progress < 1 {

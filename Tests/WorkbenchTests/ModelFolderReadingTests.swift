@@ -82,7 +82,8 @@ private typealias Fixture = ModelFolderFixture
         $0["hidden_size"] = 10_000
       },
       config("temper", ["format": 2, "attention": "softmax"], "temper.format is 2", "newer"),
-      config("temper", ["format": 1, "attention": "sparsemax"], "temper.attention"),
+      config("temper", ["format": 1, "attention": "sparsemax"], "model_type is \"qwen3\""),
+      config("temper", ["format": 1, "attention": "hardmax"], "temper.attention"),
       config("temper", []),
       // Sizes that a model can have, but this one has not.
       config("hidden_size", 10, ""), config("hidden_size", 6, ""),

@@ -307,7 +307,7 @@ struct CommandTests {
     #expect(json["passed"] == true)
     #expect(try #require(json["worst"]?.doubleValue) <= 1e-6)
     let checks = try #require(json["checks"]?.arrayValue)
-    #expect(checks.count == 8)
+    #expect(checks.count == 24)
     #expect(Set(checks.compactMap { $0["dropout"]?.doubleValue }).count == 2)
     let own = try JSON.parse(
       try fixture.run(["gradcheck", "--model", fixture.path, "--json"]).output)

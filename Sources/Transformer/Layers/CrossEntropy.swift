@@ -17,10 +17,19 @@ public struct LossSums: Sendable, Equatable {
   public var loss = 0.0
   /// Σ of what is trained, label smoothing and z-loss included.
   public var objective = 0.0
+  /// Σ of what label smoothing adds to the plain loss.
+  public var smoothing = 0.0
+  /// Σ λ (ln Z)².
+  public var zLoss = 0.0
+  /// Σ T² KL(teacher || model), where there is a teacher.
+  public var distillation = 0.0
 
   static func += (sums: inout LossSums, more: LossSums) {
     sums.loss += more.loss
     sums.objective += more.objective
+    sums.smoothing += more.smoothing
+    sums.zLoss += more.zLoss
+    sums.distillation += more.distillation
   }
 }
 
@@ -59,6 +68,8 @@ package enum CrossEntropy {
       for i in 0..<z.count { z[i] = factor * z[i] - shift }
       z[y] -= scale * (1 - smoothing)
       sums.loss += Double(logZ - zOfTarget)
+      sums.smoothing += Double(smoothing * zOfTarget - spread * zOfAll)
+      sums.zLoss += Double(zLoss * logZ * logZ)
       sums.objective += Double(
         logZ - (1 - smoothing) * zOfTarget - spread * zOfAll + zLoss * logZ * logZ)
     }

@@ -101,8 +101,8 @@ enum ConfigFile {
     let theta = JSONValue.number(configuration.ropeTheta)
     let dtype = JSONValue.string(precision.rawValue)
     return [
-      "architectures": ["Qwen3ForCausalLM"],
-      "model_type": "qwen3",
+      "architectures": [.string(architecture(configuration.attention))],
+      "model_type": .string(modelType(configuration.attention)),
       "vocab_size": JSONValue(configuration.vocabularySize),
       "hidden_size": JSONValue(configuration.width),
       "intermediate_size": JSONValue(configuration.feedForward),
@@ -131,12 +131,24 @@ enum ConfigFile {
       "pad_token_id": nil,
       "dtype": dtype,
       "torch_dtype": dtype,
-      "temper": temper(provenance),
+      "temper": temper(configuration.attention, provenance),
     ]
   }
 
-  private static func temper(_ provenance: ModelFolder.Provenance?) -> JSONValue {
-    var members: JSONObject = ["format": JSONValue(format), "attention": "softmax"]
+  /// Names that only softmax shares with Hugging Face. Others have no such names, so that libraries refuse what they would run wrongly.
+  private static func architecture(_ attention: Normalizer) -> String {
+    attention == .softmax ? "Qwen3ForCausalLM" : "TemperSparseForCausalLM"
+  }
+  private static func modelType(_ attention: Normalizer) -> String {
+    attention == .softmax ? "qwen3" : "temper_sparse"
+  }
+
+  private static func temper(
+    _ attention: Normalizer, _ provenance: ModelFolder.Provenance?
+  ) -> JSONValue {
+    var members: JSONObject = [
+      "format": JSONValue(format), "attention": .string(attention.rawValue),
+    ]
     if let provenance {
       members["corpus"] = .array(provenance.corpus.map { .string($0) })
       members["characters"] = JSONValue(provenance.characters)
@@ -154,8 +166,9 @@ enum ConfigFile {
   /// that transformers adds (`transformers_version`, `initializer_range`, `use_cache`,
   /// `attention_dropout`, `max_window_layers`, the token ids, `dtype`).
   static func configuration(_ config: FileObject) throws -> Configuration {
-    try config.require("model_type", "qwen3")
-    try config.require("architectures", ["Qwen3ForCausalLM"])
+    let attention = try attention(config)
+    try config.require("model_type", .string(modelType(attention)))
+    try config.require("architectures", [.string(architecture(attention))])
     try config.require("num_attention_heads", 1)
     try config.require("num_key_value_heads", 1)
     try config.require("hidden_act", "silu")
@@ -164,14 +177,14 @@ enum ConfigFile {
     let layers = try config.integer("num_hidden_layers")
     try checkLayerTypes(config, layers: layers)
     try checkAbsent(config)
-    try checkTemper(config)
     do {
       return try Configuration(
         vocabularySize: config.integer("vocab_size"), layers: layers,
         width: config.integer("hidden_size"), headWidth: config.integer("head_dim"),
         feedForward: config.integer("intermediate_size"),
         context: config.integer("max_position_embeddings"),
-        isTied: config.bool("tie_word_embeddings"), ropeTheta: ropeTheta(config),
+        isTied: config.bool("tie_word_embeddings"), attention: attention,
+        ropeTheta: ropeTheta(config),
         normEpsilon: config.number("rms_norm_eps"))
     } catch let error as ConfigurationError {
       throw ModelFolderError.configuration(file: config.file, error)
@@ -222,13 +235,17 @@ enum ConfigFile {
     return theta
   }
 
-  private static func checkTemper(_ config: FileObject) throws {
-    guard config.has("temper") else { return }
+  /// What Temper's own part says; softmax where there is none.
+  private static func attention(_ config: FileObject) throws -> Normalizer {
+    guard config.has("temper") else { return .softmax }
     let temper = try config.member("temper")
     try temper.require(
       "format", JSONValue(format),
       described: "\(format) (a newer version of Temper may read it)")
-    try temper.require("attention", "softmax")
+    let names = Normalizer.allCases.map { "\"\($0.rawValue)\"" }.joined(separator: ", ")
+    return try temper.value("attention", "one of \(names)") {
+      $0.stringValue.flatMap(Normalizer.init)
+    }
   }
 
   /// Where the model came from; nil when nothing is said about it.

@@ -115,16 +115,22 @@ public struct ModelCard: Sendable {
     let rows = [
       ("layers", grouped(c.layers)), ("width", grouped(c.width)),
       ("attention heads", "1, of width \(grouped(c.headWidth))"),
+      ("attention's probabilities", c.attention.rawValue),
       ("feed-forward width", grouped(c.feedForward)),
       ("context", "\(grouped(c.context)) characters"),
       ("output projection", c.isTied ? "tied to the embeddings" : "its own"),
       ("parameters", "\(grouped(c.parameterCount)), stored as \(precision.rawValue)"),
     ]
+    let other =
+      c.attention == .softmax
+      ? ""
+      : " But attention's probabilities are \(c.attention.rawValue), not softmax: only Temper runs "
+        + "this model, and other libraries refuse it."
     return """
       ## Shape
 
       Hugging Face's `Qwen3ForCausalLM` with one attention head: RMSNorm before each block and on \
-      queries and keys, rotary positions, SwiGLU.
+      queries and keys, rotary positions, SwiGLU.\(other)
 
       \(table("", "", rows))
       """

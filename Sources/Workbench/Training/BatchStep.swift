@@ -8,8 +8,10 @@ import Transformer
 final class BatchStep {
   let shards: [Shard]
   private let batch, context: Int
-  /// What each shard found, (shards, 2): summed loss and summed objective.
+  /// What each shard found, (shards, 5): summed loss, objective, and the terms of the latter.
   private let sums: Matrix<Double>
+  /// Who teaches, if anybody, and room for what it says to each shard.
+  private let teacher: Teacher?
   /// The summed squares of each piece of the gradient, (pieces, 1).
   private let squares: Matrix<Double>
 
@@ -27,6 +29,8 @@ final class BatchStep {
   struct Outcome {
     /// Means over the characters of the batch, in nats: the plain loss, and with label smoothing and z-loss.
     let loss, objective: Double
+    /// What label smoothing adds to the loss, the z-loss, and the divergence from the teacher.
+    let smoothing, zLoss, distillation: Double
     /// The length of the gradient as a vector, before any clipping.
     let gradientNorm: Double
   }
@@ -38,7 +42,20 @@ final class BatchStep {
     return min(count, batch)
   }
 
-  init(_ configuration: Configuration, batch: Int, context: Int) {
+  /// A model whose probabilities are learnt from.
+  struct Teacher {
+    let model: Model<Float>
+    let temperature, hardWeight: Double
+    fileprivate var activations: [Activations<Float>] = []
+
+    init(_ model: Model<Float>, temperature: Double, hardWeight: Double) {
+      self.model = model
+      self.temperature = temperature
+      self.hardWeight = hardWeight
+    }
+  }
+
+  init(_ configuration: Configuration, batch: Int, context: Int, teacher: Teacher? = nil) {
     self.batch = batch
     self.context = context
     let count = Self.shardCount(batch: batch, context: context)
@@ -49,7 +66,16 @@ final class BatchStep {
         activations: Activations(configuration, sequences: sequences.count, context: context),
         gradient: Parameters(configuration))
     }
-    sums = Matrix(rows: count, columns: 2)
+    sums = Matrix(rows: count, columns: 5)
+    var taught = teacher
+    if let teacher {
+      taught?.activations = shards.map {
+        Activations(
+          teacher.model.configuration, sequences: $0.sequences.count, context: context,
+          forBackward: false)
+      }
+    }
+    self.teacher = taught
     squares = Matrix(
       rows: (configuration.parameterCount + Self.piece - 1) / Self.piece, columns: 1)
   }
@@ -68,16 +94,30 @@ final class BatchStep {
       let firstRow = shard.sequences.lowerBound * this.context
       model.forward(shard.activations, dropout: dropout, firstRow: firstRow)
       let found = model.backward(
-        shard.activations, into: shard.gradient, objective: objective, scale: scale,
-        dropout: dropout, firstRow: firstRow)
+        shard.activations, into: shard.gradient, objective: objective,
+        softTargets: this.softTargets(index), scale: scale, dropout: dropout, firstRow: firstRow)
       this.sums[index][0] = found.loss
       this.sums[index][1] = found.objective
+      this.sums[index][2] = found.smoothing
+      this.sums[index][3] = found.zLoss
+      this.sums[index][4] = found.distillation
     }
     let norm = Probes.measure(.reduction) { sumGradients(threads: threads) }
     let characters = Double(batch * context)
+    func mean(_ column: Int) -> Double { sums.sum(column: column) / characters }
     return Outcome(
-      loss: sums.sum(column: 0) / characters, objective: sums.sum(column: 1) / characters,
+      loss: mean(0), objective: mean(1), smoothing: mean(2), zLoss: mean(3), distillation: mean(4),
       gradientNorm: norm)
+  }
+
+  /// What the teacher says to a shard's characters.
+  private func softTargets(_ index: Int) -> SoftTargets<Float>? {
+    guard let teacher else { return nil }
+    let own = teacher.activations[index]
+    own.tokens = shards[index].activations.tokens
+    teacher.model.forward(own)
+    return SoftTargets(
+      logits: own.logits, temperature: teacher.temperature, hardWeight: teacher.hardWeight)
   }
 
   /// Adds the shards' gradients into the first's and returns the length of the sum.

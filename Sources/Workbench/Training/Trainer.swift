@@ -24,11 +24,13 @@ public final class Trainer {
     public var license: String?
     /// The model to start from, with the corpus read by its vocabulary, and the characters that this gained.
     public var base: (model: LanguageModel, added: [String])?
+    /// The model that the settings' distillation names.
+    public var teacher: LanguageModel?
 
     public init(
       corpus: Corpus, settings: TrainingSettings, threads: Int = 2, folder: String? = nil,
       command: String = "", license: String? = nil,
-      base: (model: LanguageModel, added: [String])? = nil
+      base: (model: LanguageModel, added: [String])? = nil, teacher: LanguageModel? = nil
     ) {
       self.corpus = corpus
       self.settings = settings
@@ -37,6 +39,7 @@ public final class Trainer {
       self.command = command
       self.license = license
       self.base = base
+      self.teacher = teacher
     }
   }
 
@@ -44,6 +47,7 @@ public final class Trainer {
   private var settings: TrainingSettings { job.settings }
   private let split: Split
   private let corpusDigest: String
+  private let teacherDigest: String?
   private let lock: FolderLock?
 
   private let model: Model<Float>
@@ -109,7 +113,8 @@ public final class Trainer {
     try self.init(
       Job(
         corpus: corpus, settings: settings, threads: threads, folder: folder, command: command,
-        license: license, base: base.map { ($0, added) }))
+        license: license, base: base.map { ($0, added) },
+        teacher: settings.distillation.map { try ModelFolder.load($0.folder) }))
   }
 
   private init(_ job: Job, resuming saved: LanguageModel?) throws {
@@ -122,6 +127,8 @@ public final class Trainer {
     let settings = job.settings
     let configuration = try Self.configuration(job, saved: saved)
     corpusDigest = Self.digest(corpus)
+    let teacher = try Self.teacher(job)
+    teacherDigest = teacher.map { Self.digest($0.model.parameters) }
     lock = try job.folder.map { try ModelFolder.lock($0) }
 
     let weights = Parameters<Float>(configuration)
@@ -129,12 +136,43 @@ public final class Trainer {
     best = Parameters(configuration)
     optimizer = Optimizer(configuration, kind: settings.optimizer)
     good = (0..<3).map { _ in Parameters(configuration) }
-    batchStep = BatchStep(configuration, batch: settings.batch, context: settings.context)
+    batchStep = BatchStep(
+      configuration, batch: settings.batch, context: settings.context, teacher: teacher)
     batches = Batches(
       split.training, context: settings.context, batch: settings.batch, seed: settings.seed)
     evaluator =
       split.validation.isEmpty
       ? nil : Evaluator(configuration, context: settings.context, threads: job.threads)
+  }
+
+  /// Who teaches.
+  /// - Throws: `TeacherError` if it cannot teach this text in these windows.
+  private static func teacher(_ job: Job) throws -> BatchStep.Teacher? {
+    guard let distillation = job.settings.distillation else { return nil }
+    guard let teacher = job.teacher else {
+      throw TeacherError.missing(path: distillation.folder)
+    }
+    let (known, own) = (teacher.vocabulary.characters, job.corpus.vocabulary.characters)
+    guard known == own else {
+      let (known, own) = (Set(known), Set(own))
+      throw TeacherError.otherVocabulary(
+        path: distillation.folder, missing: own.subtracting(known).sorted(),
+        extra: known.subtracting(own).sorted())
+    }
+    guard job.settings.context <= teacher.configuration.context else {
+      throw TeacherError.shortContext(
+        path: distillation.folder, context: teacher.configuration.context,
+        wanted: job.settings.context)
+    }
+    return BatchStep.Teacher(
+      teacher.model, temperature: distillation.temperature, hardWeight: distillation.hardWeight)
+  }
+
+  private static func digest(_ parameters: Parameters<Float>) -> String {
+    var digest = SHA256()
+    let elements = parameters.elements
+    withExtendedLifetime(parameters) { digest.update(UnsafeRawBufferPointer(elements.buffer)) }
+    return digest.finish()
   }
 
   private static func configuration(_ job: Job, saved: LanguageModel?) throws -> Configuration {
@@ -283,6 +321,7 @@ extension Trainer {
       .step(
         TrainingEvent.Step(
           step: step, loss: outcome.loss, objective: outcome.objective,
+          smoothing: outcome.smoothing, zLoss: outcome.zLoss, distillation: outcome.distillation,
           learningRate: settings.learningRate * factor, gradientNorm: outcome.gradientNorm,
           charactersPerSecond: speed, seconds: clock.elapsed, progress: self.progress(clock))))
   }
@@ -452,6 +491,7 @@ extension Trainer {
         }),
       "corpus_sha256": JSONValue(corpusDigest), "command": JSONValue(job.command),
       "license": job.license.map { JSONValue($0) } ?? .null,
+      "teacher_sha256": teacherDigest.map { JSONValue($0) } ?? .null,
       "settings": settings.json,
       "watch": watch.json, "steps_since_good": JSONValue(stepsSinceGood),
     ]
@@ -484,8 +524,12 @@ extension Trainer {
     let job = Job(
       corpus: corpus, settings: settings, threads: threads, folder: folder,
       command: settings == before || command.isEmpty ? recorded : recorded + "\n" + command,
-      license: files.state["license"]?.stringValue)
+      license: files.state["license"]?.stringValue,
+      teacher: try settings.distillation.map { try ModelFolder.load($0.folder) })
     try self.init(job, resuming: saved)
+    guard files.state["teacher_sha256"]?.stringValue == teacherDigest else {
+      throw TeacherError.changed(path: settings.distillation?.folder ?? "")
+    }
     guard files.state["corpus_sha256"]?.stringValue == corpusDigest else {
       throw TrainingError.corpusChanged(path: folder)
     }

@@ -42,8 +42,10 @@ public enum TrainingEvent: Sendable {
     public let step: Int
     /// Mean over the batch, in nats.
     public let loss: Double
-    /// The same with label smoothing and z-loss: what is minimised.
+    /// What is minimised: (loss + label smoothing + z-loss), with a teacher w times that and (1 - w) times the distillation term.
     public let objective: Double
+    /// What label smoothing adds to the loss, the weighted z-loss, and T² KL(teacher || model); 0 where they are off.
+    public let smoothing, zLoss, distillation: Double
     public let learningRate, gradientNorm: Double
     /// Of this run, evaluations and saves excluded.
     public let charactersPerSecond: Double
@@ -110,6 +112,8 @@ extension TrainingEvent {
       return [
         "event": "step", "step": JSONValue(step.step), "loss": .numberOrNull(step.loss),
         "objective": .numberOrNull(step.objective),
+        "label_smoothing": .numberOrNull(step.smoothing), "z_loss": .numberOrNull(step.zLoss),
+        "distillation": .numberOrNull(step.distillation),
         "learning_rate": JSONValue(step.learningRate),
         "gradient_norm": .numberOrNull(step.gradientNorm),
         "characters_per_second": JSONValue(step.charactersPerSecond),

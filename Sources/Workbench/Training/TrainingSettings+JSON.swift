@@ -57,6 +57,13 @@ extension TrainingSettings {
     case .minutes(let minutes): members.append(("minutes", JSONValue(minutes)))
     }
     if let targetLoss { members.append(("target_loss", JSONValue(targetLoss))) }
+    // What is off is not written, as before there was such a setting.
+    if attention != .softmax { members.append(("attention", JSONValue(attention.rawValue))) }
+    if let distillation {
+      members.append(("distill", JSONValue(distillation.folder)))
+      members.append(("distill_temperature", JSONValue(distillation.temperature)))
+      members.append(("distill_weight", JSONValue(distillation.hardWeight)))
+    }
     return .object(JSONObject(members))
   }
 
@@ -97,5 +104,18 @@ extension TrainingSettings {
       return nil
     }
     targetLoss = json["target_loss"]?.doubleValue
+    if let value = json["attention"] {
+      guard let name = value.stringValue, let normalizer = Normalizer(rawValue: name) else {
+        return nil
+      }
+      attention = normalizer
+    }
+    if let value = json["distill"] {
+      guard let folder = value.stringValue,
+        let temperature = json["distill_temperature"]?.doubleValue, temperature > 0,
+        let weight = json["distill_weight"]?.doubleValue, weight >= 0, weight <= 1
+      else { return nil }
+      distillation = Distillation(folder: folder, temperature: temperature, hardWeight: weight)
+    }
   }
 }

@@ -9,6 +9,8 @@ public struct TrainingSettings: Sendable, Equatable {
   public var feedForward = 352
   public var context = 64
   public var isTied = false
+  /// What turns attention's scores into probabilities.
+  public var attention = Normalizer.softmax
 
   /// Sequences in a step.
   public var batch = 12
@@ -31,6 +33,8 @@ public struct TrainingSettings: Sendable, Equatable {
   /// The share of each residual branch that is dropped.
   public var dropout = 0.0
   public var objective = Objective()
+  /// Who teaches; nil to learn from the text alone.
+  public var distillation: Distillation?
 
   /// The share of the text, at its end, that is kept for validation.
   public var validation = 0.1
@@ -51,6 +55,22 @@ public struct TrainingSettings: Sendable, Equatable {
     case minutes(Double)
   }
 
+  /// Learning from another model's probabilities.
+  public struct Distillation: Sendable, Equatable {
+    /// The teacher's model folder.
+    public var folder: String
+    /// Of the soft targets.
+    public var temperature = 2.0
+    /// The share of the text's own characters in the objective; the rest is the teacher's.
+    public var hardWeight = 0.5
+
+    public init(folder: String, temperature: Double = 2, hardWeight: Double = 0.5) {
+      self.folder = folder
+      self.temperature = temperature
+      self.hardWeight = hardWeight
+    }
+  }
+
   public init() {}
 }
 
@@ -60,6 +80,10 @@ public struct TrainingOptions: Sendable {
   public var layers, width, headWidth, feedForward, context, batch, steps: Int?
   public var minutes, targetLoss: Double?
   public var isTied: Bool?
+  public var attention: Normalizer?
+  /// The teacher's folder, the temperature of its targets, and the share of the text's own characters.
+  public var distill: String?
+  public var distillTemperature, distillWeight: Double?
   public var optimizer: OptimizerKind?
   public var learningRate, adamLearningRate, beta1, beta2, weightDecay: Double?
   public var warmup: Int?
@@ -129,9 +153,11 @@ extension TrainingSettings {
     feedForward = options.feedForward ?? feedForward
     context = options.context ?? context
     isTied = options.isTied ?? isTied
+    attention = options.attention ?? attention
     if let base {
       (layers, width, headWidth) = (base.layers, base.width, base.headWidth)
       (feedForward, isTied) = (base.feedForward, base.isTied)
+      attention = base.attention
       context = min(options.context ?? base.context, base.context)
     }
     batch = options.batch ?? batch
@@ -159,6 +185,11 @@ extension TrainingSettings {
     clip = options.clip ?? clip
     objective.labelSmoothing = options.labelSmoothing ?? 0
     objective.zLoss = options.zLoss ?? 0
+    distillation = options.distill.map {
+      Distillation(
+        folder: $0, temperature: options.distillTemperature ?? 2,
+        hardWeight: options.distillWeight ?? 0.5)
+    }
     validation = options.validation ?? validation
     seed = options.seed ?? seed
     precision = options.precision ?? precision
@@ -182,7 +213,8 @@ extension TrainingSettings {
   public func configuration(vocabularySize: Int) throws -> Configuration {
     try Configuration(
       vocabularySize: vocabularySize, layers: layers, width: width, headWidth: headWidth,
-      feedForward: feedForward, context: context, isTied: isTied)
+      feedForward: feedForward, context: context, isTied: isTied,
+      attention: attention)
   }
 
   /// Changes what may change when a run is resumed: how long it is and how often it reports.
@@ -262,6 +294,17 @@ extension TrainingOptions {
     try check("dropout", dropout, 0...0.95)
     try check("label-smoothing", labelSmoothing, 0...0.95)
     try check("z-loss", zLoss, 0...10)
+    try check("distill-temperature", distillTemperature, 0.01...100)
+    try check("distill-weight", distillWeight, 0...1)
+    if distill == nil {
+      for (name, value) in [
+        ("distill-temperature", distillTemperature), ("distill-weight", distillWeight),
+      ] {
+        guard let value else { continue }
+        throw TrainingError.option(
+          name: name, value: "\(value)", allowed: "what --distill DIR goes with")
+      }
+    }
     try check("validation", validation, 0...0.9)
     try check("eval-every", evaluateEvery, 0...1_000_000_000)
     try check("sample-every", sampleEvery, 0...1_000_000_000)
