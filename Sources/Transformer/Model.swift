@@ -109,7 +109,7 @@ public struct Model<Scalar: Real>: Sendable {
     let hard = Scalar(soft.hardWeight)
     let divergence = Distillation.forwardBackward(
       student: a.logits, replacingByGradient: soft.logits, temperature: soft.temperature,
-      scale: scale * (1 - hard))
+      scale: scale * (1 - hard), scratch: soft.scratch)
     var sums = CrossEntropy.forwardBackward(
       replacingByGradient: a.logits, targets: a.targets, objective: objective, scale: scale * hard)
     a.logits.add(soft.logits)

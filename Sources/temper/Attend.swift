@@ -12,13 +12,7 @@ struct Attend: ParsableCommand {
       at. In 24-bit colour if COLORTERM says truecolor, in plain characters where there are no colours.
       """)
 
-  @Argument(help: "The text. \\n is a line break.")
-  var text: String?
-
-  @Option(
-    parsing: .unconditional, help: ArgumentHelp("A file that holds the text.", valueName: "file"))
-  var file: String?
-
+  @OptionGroup var text: TextArguments
   @OptionGroup var model: ModelOption
 
   @Option(
@@ -35,7 +29,7 @@ struct Attend: ParsableCommand {
   var json = false
 
   func validate() throws {
-    guard (text == nil) != (file == nil) else {
+    guard text.count == 1 else {
       throw ValidationError("Give a text to look at, or --file with a file that holds it.")
     }
   }
@@ -45,8 +39,9 @@ struct Attend: ParsableCommand {
     if let layer {
       try Options.check("layer", layer, 1...model.configuration.layers)
     }
-    let text = try file.map { try TextFile.text(at: $0) } ?? unescaped(text ?? "")
-    let map = try AttentionMap(text, model: model, source: file ?? "text")
+    let source = text.source
+    let text = try text.read()
+    let map = try AttentionMap(text, model: model, source: source)
     let output = Console.output()
     if let html {
       try FileSystem.replaceFile(

@@ -106,7 +106,7 @@ struct Bench: ParsableCommand {
     let (c, s) = (step.configuration, step.settings)
     func row(_ name: String, _ value: String, _ remark: String = "") {
       output.line(
-        "  " + Display.padded(name, to: 26) + Display.padded(value, to: 12, alignedRight: true)
+        "  " + Display.padded(name, to: 26) + Display.padded(value, to: 14, alignedRight: true)
           + (remark.isEmpty ? "" : "  \(remark)"))
     }
     output.line("matrix products", .heading)
@@ -182,13 +182,14 @@ struct Bench: ParsableCommand {
     guard let program = programPath() else { return nil }
     var times: [Double] = []
     for _ in 0..<9 {
-      let clock = ContinuousClock()
-      let start = clock.now
-      guard run(program, ["generate", "--length", "1", "--seed", "1"]) else { return nil }
-      let (seconds, attoseconds) = (clock.now - start).components
-      times.append(Double(seconds) + Double(attoseconds) * 1e-18)
+      var succeeded = false
+      times.append(
+        Benchmark.seconds {
+          succeeded = run(program, ["generate", "--length", "1", "--seed", "1"])
+        })
+      guard succeeded else { return nil }
     }
-    return times.sorted()[4]
+    return Benchmark.median(times)
   }
 
   private static func programPath() -> String? {

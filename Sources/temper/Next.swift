@@ -9,16 +9,10 @@ struct Next: ParsableCommand {
     abstract: "Show what the model expects as the next character, at several temperatures.",
     discussion: """
       With the entropy H of each distribution, the effective number of choices exp(H), dH/dT, and the characters that \
-      gain and lose most as the temperature rises.
+      gain and lose most as the temperature rises. Without a text it is the beginning of one.
       """)
 
-  @Argument(help: "The text before it; none is the beginning of a text. \\n is a line break.")
-  var text: String?
-
-  @Option(
-    parsing: .unconditional, help: ArgumentHelp("A file that holds the text.", valueName: "file"))
-  var file: String?
-
+  @OptionGroup var text: TextArguments
   @OptionGroup var model: ModelOption
 
   @Option(
@@ -34,7 +28,7 @@ struct Next: ParsableCommand {
   }
 
   func validate() throws {
-    guard text == nil || file == nil else {
+    guard text.count <= 1 else {
       throw ValidationError("Give a text, or --file with a file that holds it, but not both.")
     }
     _ = try values()
@@ -42,7 +36,7 @@ struct Next: ParsableCommand {
 
   func run() throws {
     let model = try model.load()
-    let text = try file.map { try TextFile.text(at: $0) } ?? unescaped(text ?? "")
+    let text = try text.read()
     let temperatures = try values()
     let next = try NextCharacter(after: text, model: model, temperatures: temperatures)
     let output = Console.output()

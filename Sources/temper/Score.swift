@@ -8,13 +8,7 @@ struct Score: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Tell how well the model predicts a text, character by character.")
 
-  @Argument(help: "The text. \\n is a line break.")
-  var text: String?
-
-  @Option(
-    parsing: .unconditional, help: ArgumentHelp("A file that holds the text.", valueName: "file"))
-  var file: String?
-
+  @OptionGroup var text: TextArguments
   @OptionGroup var model: ModelOption
 
   @Option(
@@ -31,7 +25,7 @@ struct Score: ParsableCommand {
   var json = false
 
   func validate() throws {
-    guard (text == nil) != (file == nil) else {
+    guard text.count == 1 else {
       throw ValidationError("Give a text to score, or --file with a file that holds it.")
     }
     guard temperature > 0 else {
@@ -42,13 +36,14 @@ struct Score: ParsableCommand {
 
   func run() throws {
     let model = try model.load()
-    let text = try file.map { try TextFile.text(at: $0) } ?? unescaped(text ?? "")
+    let source = text.source
+    let text = try text.read()
     let score = try Scoring.score(
-      text, model: model, temperature: temperature, threads: threads.count, source: file ?? "text")
+      text, model: model, temperature: temperature, threads: threads.count, source: source)
     let fit =
       fitTemperature
       ? try Scoring.fitTemperature(
-        text, model: model, threads: threads.count, source: file ?? "text") : nil
+        text, model: model, threads: threads.count, source: source) : nil
     let output = Console.output()
     if json {
       var object = score.json.objectValue ?? [:]

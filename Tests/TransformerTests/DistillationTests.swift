@@ -9,7 +9,8 @@ import Transformer
   ) -> (loss: Double, gradient: [Scalar]) {
     let (student, teacher) = (Matrix(z), Matrix(teacher))
     let loss = Distillation.forwardBackward(
-      student: student, replacingByGradient: teacher, temperature: temperature, scale: scale)
+      student: student, replacingByGradient: teacher, temperature: temperature, scale: scale,
+      scratch: Matrix(rows: 2, columns: student.columns))
     #expect(student.doubles == z.map { $0.map(Double.init) })
     return (loss, teacher.elements)
   }

@@ -1,6 +1,7 @@
 /// Causal scaled dot-product attention of one head over one sequence.
 ///
-/// Concretely, for the query at position t: s_j = q_t · k_j / √h for j <= t, p = softmax(s), o_t = Σ_j p_j v_j. Queries are
+/// Concretely, for the query at position t: s_j = q_t · k_j / √h for j <= t, p = softmax(s), o_t = Σ_j p_j v_j. Another normalizer may take
+/// the softmax's place. Queries are
 /// taken in blocks, and keys after a block's last query are never touched: half of the square of scores is no work at all.
 ///
 /// Source: Vaswani et al., "Attention Is All You Need" (2017).
@@ -15,7 +16,8 @@ package enum Attention {
   ///   - p: (m, n), receives the probabilities; what lies beyond a query's block of keys is left as it is.
   ///   - o: (m, h), overwritten.
   package static func forward<Scalar: Real>(
-    q: Matrix<Scalar>, k: Matrix<Scalar>, v: Matrix<Scalar>, p: Matrix<Scalar>, o: Matrix<Scalar>
+    by normalizer: Normalizer = .softmax, q: Matrix<Scalar>, k: Matrix<Scalar>, v: Matrix<Scalar>,
+    p: Matrix<Scalar>, o: Matrix<Scalar>
   ) {
     Probes.current?.enter(.attention)
     defer { Probes.current?.leave() }
@@ -28,14 +30,14 @@ package enum Attention {
       multiply(q[rows: queries], k[rows: keys].transposed, into: scores, scale: scale)
       for (row, t) in queries.enumerated() {
         let visible = before + t + 1
-        Softmax.apply(scores[row][0..<visible])
+        normalizer.apply(scores[row][0..<visible])
         scores[row][visible..<keys.count].fill(0)
       }
       multiply(scores, v[rows: keys], into: o[rows: queries])
     }
   }
 
-  /// With the softmax's derivative ds = p (dp - Σ_j p_j dp_j) in the middle:
+  /// With the normalizer's derivative in the middle, which is ds = p (dp - Σ_j p_j dp_j) for softmax:
   ///
   ///     dp_tj = do_t · v_j          dv_j += Σ_t p_tj do_t
   ///     dq_t = Σ_j ds_tj k_j / √h   dk_j += Σ_t ds_tj q_t / √h
@@ -46,7 +48,8 @@ package enum Attention {
   ///   - scratch: (at least min(block, n), n), overwritten.
   ///   - dq, dk, dv: (n, h), overwritten.
   package static func backward<Scalar: Real>(
-    gradient dO: Matrix<Scalar>, q: Matrix<Scalar>, k: Matrix<Scalar>, v: Matrix<Scalar>,
+    by normalizer: Normalizer = .softmax, gradient dO: Matrix<Scalar>, q: Matrix<Scalar>,
+    k: Matrix<Scalar>, v: Matrix<Scalar>,
     p: Matrix<Scalar>, scratch: Matrix<Scalar>,
     dq: Matrix<Scalar>, dk: Matrix<Scalar>, dv: Matrix<Scalar>
   ) {
@@ -65,7 +68,7 @@ package enum Attention {
         probabilities.transposed, dO[rows: queries], into: dv[rows: keys], adding: adding)
       multiply(dO[rows: queries], v[rows: keys].transposed, into: scores)
       for (row, t) in queries.enumerated() {
-        Softmax.backward(
+        normalizer.backward(
           probabilities: probabilities[row][0..<t + 1], gradient: scores[row][0..<t + 1])
         scores[row][t + 1..<keys.count].fill(0)
       }

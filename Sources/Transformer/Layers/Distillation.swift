@@ -12,28 +12,30 @@ public struct SoftTargets<Scalar: Real>: Sendable {
   public let temperature: Double
   /// w, the share of the right characters in the objective, 0...1.
   public let hardWeight: Double
+  /// Room for two rows.
+  let scratch: Matrix<Scalar>
 
   public init(logits: Matrix<Scalar>, temperature: Double, hardWeight: Double) {
     self.logits = logits
     self.temperature = temperature
     self.hardWeight = hardWeight
+    scratch = Matrix(rows: 2, columns: logits.columns)
   }
 }
 
 package enum Distillation {
   /// The sum over the rows of T² KL(q || p), in nats. The teacher's logits are replaced by `scale` times its gradient by `student`.
   ///
-  /// - Parameter student: (rows, vocabulary size), read only.
+  /// - Parameters:
+  ///   - student: (rows, vocabulary size), read only.
+  ///   - scratch: (2, vocabulary size), overwritten.
   package static func forwardBackward<Scalar: Real>(
     student: Matrix<Scalar>, replacingByGradient teacher: Matrix<Scalar>, temperature: Double,
-    scale: Scalar
+    scale: Scalar, scratch: Matrix<Scalar>
   ) -> Double {
     precondition(
       student.rows == teacher.rows && student.columns == teacher.columns, "shapes differ")
     let divisor = Scalar(temperature)
-    let scratch = Matrix<Scalar>(rows: 2, columns: student.columns)
-    // Rows do not keep their matrix alive.
-    defer { withExtendedLifetime(scratch) {} }
     var sum = 0.0
     for row in 0..<student.rows {
       let (q, p, difference) = (teacher[row], scratch[0], scratch[1])

@@ -11,6 +11,7 @@ public enum Normalizer: String, CaseIterable, Sendable {
   ///
   /// Edge Cases: the same for all three: a score of -inf has probability 0. A NaN anywhere, a score of +inf, or a row of -inf alone
   /// makes the row NaN.
+  @inline(__always)
   package func apply<Scalar: Real>(_ row: Row<Scalar>) {
     switch self {
     case .softmax: Softmax.apply(row)
@@ -20,6 +21,7 @@ public enum Normalizer: String, CaseIterable, Sendable {
   }
 
   /// The derivative of a loss by the scores, from that by the probabilities; it replaces the latter.
+  @inline(__always)
   package func backward<Scalar: Real>(probabilities: Row<Scalar>, gradient: Row<Scalar>) {
     switch self {
     case .softmax: Softmax.backward(probabilities: probabilities, gradient: gradient)

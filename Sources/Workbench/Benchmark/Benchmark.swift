@@ -10,12 +10,11 @@ import Transformer
 /// What this machine does: how long a training step and a character take, and how near that is to the limit.
 public enum Benchmark {
   /// Seconds that `body` takes.
-  static func seconds(_ body: () -> Void) -> Double {
-    let (seconds, attoseconds) = ContinuousClock().measure(body).components
-    return Double(seconds) + Double(attoseconds) * 1e-18
+  package static func seconds(_ body: () -> Void) -> Double {
+    ContinuousClock().measure(body).inSeconds
   }
 
-  static func median(_ values: [Double]) -> Double {
+  package static func median(_ values: [Double]) -> Double {
     let sorted = values.sorted()
     guard !sorted.isEmpty else { return .nan }
     return (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
@@ -100,11 +99,10 @@ public struct StepBenchmark: Sendable {
     var passes = 0.0
     for _ in 0..<profiled { passes += run.step(threads: 1).pass }
     Probes.current = nil
-    func seconds(_ nanoseconds: UInt64) -> Double { Double(nanoseconds) * 1e-9 / Double(profiled) }
     let parts = ProbedPart.allCases.map { part in
-      (part: part, seconds: seconds(clock.nanoseconds.reduce(0) { $0 + $1[part.rawValue] }))
+      (part: part, seconds: clock.seconds.reduce(0) { $0 + $1[part.rawValue] } / Double(profiled))
     }
-    let byLayer = clock.nanoseconds.map { seconds($0.reduce(0, +)) }
+    let byLayer = clock.seconds.map { $0.reduce(0, +) / Double(profiled) }
     return StepBenchmark(
       configuration: configuration, settings: settings, threads: threads, steps: whole.count,
       seconds: Benchmark.median(whole), dataSeconds: Benchmark.median(data),
@@ -224,15 +222,13 @@ public struct GenerationBenchmark: Sendable, Equatable {
     func together(threads: Int) throws -> Double {
       var length = 16
       while true {
-        var produced = 0
         let clock = ContinuousClock()
         let start = clock.now
-        produced = try Generator.samples(
+        let produced = try Generator.samples(
           model, prompt: "", sampling: sampling, seed: 1, count: texts, length: length,
           threads: threads
         ).reduce(0) { $0 + $1.characters.count }
-        let (whole, fraction) = (clock.now - start).components
-        let time = Double(whole) + Double(fraction) * 1e-18
+        let time = (clock.now - start).inSeconds
         if time >= seconds || length >= context { return Double(produced) / time }
         length = min(context, length * 4)
       }

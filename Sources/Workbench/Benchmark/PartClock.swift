@@ -4,17 +4,17 @@ import Transformer
 ///
 /// A part's time is without that of the parts inside it.
 final class PartClock: Probe {
-  /// Nanoseconds by layer (the last row: outside of the layers) and part.
-  private(set) var nanoseconds: [[UInt64]]
+  /// Seconds by layer (the last row: outside of the layers) and part.
+  private(set) var seconds: [[Double]]
   private let outside: Int
   private var row: Int
   private var parts: [ProbedPart] = []
-  private var since: UInt64 = 0
+  private var since: Double = 0
   private let clock = ContinuousClock()
   private let start: ContinuousClock.Instant
 
   init(layers: Int) {
-    nanoseconds = Array(
+    seconds = Array(
       repeating: Array(repeating: 0, count: ProbedPart.allCases.count), count: layers + 1)
     outside = layers
     row = layers
@@ -35,9 +35,8 @@ final class PartClock: Probe {
 
   /// Gives the time since the last change to the part that it was spent in.
   private func book() {
-    let (seconds, attoseconds) = (clock.now - start).components
-    let now = UInt64(seconds) * 1_000_000_000 + UInt64(attoseconds) / 1_000_000_000
-    if let part = parts.last { nanoseconds[row][part.rawValue] += now - since }
+    let now = (clock.now - start).inSeconds
+    if let part = parts.last { seconds[row][part.rawValue] += now - since }
     since = now
   }
 }

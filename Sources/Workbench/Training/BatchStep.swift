@@ -46,7 +46,8 @@ final class BatchStep {
   struct Teacher {
     let model: Model<Float>
     let temperature, hardWeight: Double
-    fileprivate var activations: [Activations<Float>] = []
+    /// For each shard: the pass, and what it says.
+    fileprivate var lessons: [(activations: Activations<Float>, targets: SoftTargets<Float>)] = []
 
     init(_ model: Model<Float>, temperature: Double, hardWeight: Double) {
       self.model = model
@@ -69,10 +70,14 @@ final class BatchStep {
     sums = Matrix(rows: count, columns: 5)
     var taught = teacher
     if let teacher {
-      taught?.activations = shards.map {
-        Activations(
+      taught?.lessons = shards.map {
+        let activations = Activations<Float>(
           teacher.model.configuration, sequences: $0.sequences.count, context: context,
           forBackward: false)
+        let targets = SoftTargets(
+          logits: activations.logits, temperature: teacher.temperature,
+          hardWeight: teacher.hardWeight)
+        return (activations, targets)
       }
     }
     self.teacher = taught
@@ -113,11 +118,11 @@ final class BatchStep {
   /// What the teacher says to a shard's characters.
   private func softTargets(_ index: Int) -> SoftTargets<Float>? {
     guard let teacher else { return nil }
-    let own = teacher.activations[index]
-    own.tokens = shards[index].activations.tokens
+    let (own, targets) = teacher.lessons[index]
+    let tokens = shards[index].activations.tokens
+    for i in tokens.indices { own.tokens[i] = tokens[i] }
     teacher.model.forward(own)
-    return SoftTargets(
-      logits: own.logits, temperature: teacher.temperature, hardWeight: teacher.hardWeight)
+    return targets
   }
 
   /// Adds the shards' gradients into the first's and returns the length of the sum.

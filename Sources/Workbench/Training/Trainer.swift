@@ -427,10 +427,7 @@ private struct Stopwatch {
     before = elapsed
   }
 
-  var elapsed: Double {
-    let (seconds, attoseconds) = (clock.now - start).components
-    return before + Double(seconds) + Double(attoseconds) * 1e-18
-  }
+  var elapsed: Double { before + (clock.now - start).inSeconds }
 }
 
 // MARK: - Saving and resuming
