@@ -95,9 +95,10 @@ struct Compare: ParsableCommand {
     let text = try prompt.text()
     let corpus = try index(model, folder)
     Interrupts.set(.record)
+    let seed = filters.chosenSeed
     let report = try TemperatureComparison.run(
       model, prompt: text, temperatures: temperatureList(), samples: samples, length: length,
-      sampling: settings.sampling, seed: filters.chosenSeed, stop: settings.stop,
+      sampling: settings.sampling, seed: seed, stop: settings.stop,
       threads: threads.count, shouldStop: { Interrupts.isRequested })
     if Interrupts.isRequested { throw ExitCode(130) }
     let curves = ResponseCurves(
@@ -140,8 +141,10 @@ struct Compare: ParsableCommand {
     _ report: ComparisonReport, _ curves: ResponseCurves, _ model: LanguageModel
   ) throws {
     if let html {
+      // With the seed that was drawn, whoever gives the command again gets this page again.
+      let command = TypedCommand.text() + (filters.seed == nil ? " --seed \(report.seed)" : "")
       let page = ComparisonPage(
-        report, curves: curves, model: Session.describe(model), command: TypedCommand.text(),
+        report, curves: curves, model: Session.describe(model), command: command,
         note: note(curves))
       try FileSystem.replaceFile(html, with: page.page.bytes)
     }

@@ -80,6 +80,7 @@ struct Evaluate: ParsableCommand {
     let bigram = BigramBaseline(training, vocabularySize: model.vocabulary.count)
     let bigramLoss = bigram?.loss(tokens)
     let descentLoss = bigram?.descended()?.loss(tokens)
+    let zeros = try AttentionMap.zeros(in: tokens, model: model)
     Interrupts.set(.record)
     let calibration =
       calibrate
@@ -89,7 +90,10 @@ struct Evaluate: ParsableCommand {
     if Interrupts.isRequested { throw ExitCode(130) }
     if let html, let calibration {
       try FileSystem.replaceFile(
-        html, with: CalibrationLayout.page(calibration, model: model.name).bytes)
+        html,
+        with: CalibrationLayout.page(
+          calibration, model: model.name, facts: facts(model, evaluation, bigramLoss)
+        ).bytes)
     }
     if save, let calibration {
       guard !calibration.fit.isAtLimit else { throw EvaluationError.noTemperature }
@@ -108,7 +112,8 @@ struct Evaluate: ParsableCommand {
         "characters": JSONValue(evaluation.characters), "loss": .numberOrNull(evaluation.loss),
         "bits_per_character": .numberOrNull(evaluation.bitsPerCharacter),
         "perplexity": .numberOrNull(evaluation.perplexity),
-        "accuracy": .numberOrNull(evaluation.accuracy), "split": JSONValue(split.rawValue),
+        "accuracy": .numberOrNull(evaluation.accuracy),
+        "attention_zeros": .array(zeros.map { JSONValue($0) }), "split": JSONValue(split.rawValue),
         "model": JSONValue(model.name),
       ]
       for (key, value) in calibration?.json ?? [:] { object[key] = value }
@@ -127,6 +132,12 @@ struct Evaluate: ParsableCommand {
         output.line(
           "attention    buys \((bigramLoss - evaluation.loss).decimals(4)) nats a character")
       }
+      if model.configuration.attention != .softmax {
+        let mean = zeros.reduce(0, +) / Double(zeros.count)
+        output.line(
+          "zeros        \((100 * mean).decimals(1))% of attention's weights; by layer "
+            + zeros.map { (100 * $0).decimals(1) }.joined(separator: ", "))
+      }
       output.line("characters   \(evaluation.characters.grouped) (\(split.rawValue))")
       if let calibration {
         for piece in CalibrationLayout.output(calibration) { output.show(piece) }
@@ -137,6 +148,28 @@ struct Evaluate: ParsableCommand {
       }
     }
     try output.flush()
+  }
+
+  /// What the page tells besides calibration.
+  private func facts(_ model: LanguageModel, _ evaluation: Evaluation, _ bigramLoss: Double?)
+    -> [(name: String, text: HTML)]
+  {
+    var loss = "\(evaluation.loss.decimals(4)) nats a character"
+    if let bigramLoss { loss += "; \(bigramLoss.decimals(4)) from the current character alone" }
+    let part =
+      split == .all ? "all of it" : "the part of it that training holds back"
+    return [
+      ("model", HTML(text: Session.describe(model))),
+      (
+        "text",
+        HTML(
+          text: files.map { FileSystem.split($0).name }.joined(separator: ", ")
+            + ", \(part): \(evaluation.characters.grouped) characters")
+      ),
+      ("loss", HTML(text: loss)),
+      ("accuracy", HTML(text: "\((100 * evaluation.accuracy).decimals(2))%")),
+      ("command", HTMLPage.command(TypedCommand.text())),
+    ]
   }
 
   private func part(of corpus: Corpus) throws -> [Int32] {

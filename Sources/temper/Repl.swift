@@ -42,7 +42,7 @@ struct Repl: ParsableCommand {
 
   private static func environment(_ output: Console) -> SessionEnvironment {
     SessionEnvironment(
-      width: { output.width },
+      threads: ThreadsOption.processors, width: { output.width },
       models: {
         ModelChoice.available().map { SessionEnvironment.ListedModel(name: $0.name, path: $0.path) }
       },

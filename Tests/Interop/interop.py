@@ -3,12 +3,13 @@
 
     python Tests/Interop/interop.py [--temper PROGRAM] [--model FOLDER]
 
-Four groups of checks, each printed as `ok` or `FAILED` with the measured number:
+Five groups of checks, each printed as `ok` or `FAILED` with the measured number:
 
 1. shipped   a model folder loads in transformers unchanged: same tokens, same log-probabilities
 2. trained   so do folders that `temper train` has just written on emoji and accents, tied and untied
 3. foreign   Temper reads single-head Qwen3 folders that transformers saved, and scores them the same
 4. adamw     AdamW steps from the same weights on the same batch give PyTorch's new weights
+5. sparse    transformers refuses a model whose attention is not softmax, instead of running it wrongly
 
 The exit code is 1 when a check failed. See README.md beside this file for how to install what it imports.
 """
@@ -31,7 +32,7 @@ import torch.nn.functional as F
 import transformers
 from safetensors.torch import load_file
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerFast
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerFast
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -190,15 +191,15 @@ def corpus_of_everything():
 SHAPE = ["--layers", 2, "--width", 32, "--head-width", 64, "--feed-forward", 48, "--context", CONTEXT]
 
 
-def train_small(temper, out, tied):
-    options = [*SHAPE, "--steps", 40, "--batch", 4, "--seed", 1, *(["--tied"] if tied else [])]
+def train_small(temper, out, *more):
+    options = [*SHAPE, "--steps", 40, "--batch", 4, "--seed", 1, *more]
     temper.train(corpus_of_everything(), out, *options)
     return out
 
 
 def check_trained(report, temper, scratch):
     for tied in (True, False):
-        folder = train_small(temper, scratch / ("tied" if tied else "untied"), tied)
+        folder = train_small(temper, scratch / ("tied" if tied else "untied"), *(["--tied"] if tied else []))
         config = json.loads((folder / "config.json").read_text())
         report.check(f"{folder.name}: config.json says so", config["tie_word_embeddings"] == tied)
         stored = "lm_head.weight" in load_file(folder / "model.safetensors")
@@ -312,12 +313,29 @@ def compare_adamw(report, temper, start, out, steps):
     report.within(f"{out.name}: new weights (worst: {worst})", differences[worst], WEIGHT_LIMIT)
 
 
+# 5. Attention that transformers does not have
+
+def check_sparse(report, temper, scratch):
+    for attention in ("sparsemax", "entmax15"):
+        folder = train_small(temper, scratch / attention, "--attention", attention)
+        score = temper.score(TEXTS["ASCII"], folder, scratch)
+        report.check(f"{attention}: Temper runs it", score["loss"] < 5, f"loss {score['loss']:.3f}")
+        for auto in (AutoConfig, AutoModelForCausalLM):
+            try:
+                auto.from_pretrained(folder, local_files_only=True)
+                refusal = "loaded"
+            except ValueError as error:
+                refusal = str(error).split("\n")[0]
+            refused = "temper_sparse" in refusal
+            report.check(f"{attention}: {auto.__name__} refuses it", refused, refusal[:110])
+
+
 def main():
     plain = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=plain)
     parser.add_argument("--temper", default=ROOT / ".build/release/temper", help="the built program")
     parser.add_argument("--model", type=Path, default=ROOT / "weights/fables", help="a shipped model folder")
-    parser.add_argument("--only", choices=["shipped", "trained", "foreign", "adamw"], action="append")
+    parser.add_argument("--only", choices=["shipped", "trained", "foreign", "adamw", "sparse"], action="append")
     parser.add_argument("--keep", type=Path, help="work in this new folder, and leave it")
     arguments = parser.parse_args()
 
@@ -336,6 +354,7 @@ def main():
             "trained": lambda report: check_trained(report, temper, scratch),
             "foreign": lambda report: check_foreign(report, temper, scratch),
             "adamw": lambda report: check_adamw(report, temper, scratch),
+            "sparse": lambda report: check_sparse(report, temper, scratch),
         }
         for name, function in groups.items():
             if not arguments.only or name in arguments.only:

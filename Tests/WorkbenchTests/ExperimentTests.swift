@@ -35,7 +35,19 @@ import Workbench
       #expect(config["architectures"] == ["TemperSparseForCausalLM"])
       #expect(config["temper"]?["attention"]?.stringValue == normalizer.rawValue)
       #expect(TrainingSettings(json: settings.json) == settings)
+      let tokens = try TrainerTests.corpus().tokens
+      let zeros = try AttentionMap.zeros(in: tokens, model: trainer.languageModel)
+      #expect(zeros.count == 2 && zeros.allSatisfy { $0 > 0.05 && $0 < 0.95 })
+      // One window of two weights at most, the first of which is always 1.
+      let few = try AttentionMap.zeros(in: [0], model: trainer.languageModel)
+      #expect(few == [0, 0])
     }
+  }
+
+  @Test func softmaxGivesNoZeros() throws {
+    let model = try SessionFixture.model()
+    let zeros = try AttentionMap.zeros(in: [1, 2, 3, 4, 5, 6], model: model, windows: 3)
+    #expect(zeros == [0])
   }
 
   // MARK: - Distillation

@@ -95,6 +95,7 @@ import Workbench
     let markup = map.svg { "\($0) \($1) \($2)" }.markup
     #expect(markup.components("<rect") == 3)
     #expect(markup.contains("<title>1 0 0.25</title>") && markup.contains("&lt;"))
+    #expect(markup.contains("fill-opacity=\"0.5\"><title>1 0"))
   }
 }
 

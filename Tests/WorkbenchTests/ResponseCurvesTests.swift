@@ -186,12 +186,24 @@ import Workbench
     #expect(partings == 2)
     #expect(page.split(separator: "class=\"flag\" href=\"#part-1\"").count == 3)
     #expect(page.split(separator: "<figure id=\"part-").count == 1 + partings)
-    #expect(page.contains("2 more texts"))
+    #expect(page.contains("2 more texts") && !page.contains("are shown; all"))
+    #expect(page.contains("<span>temper</span> <span>&#39;&lt;script&gt;&#39;</span>"))
     // Every opened element is closed.
     for tag in ["i", "div", "span", "figure", "article", "section", "details", "table", "p"] {
       let opened = page.split(separator: "<\(tag) ").count + page.split(separator: "<\(tag)>").count
       #expect(opened - 1 == page.split(separator: "</\(tag)>").count, "\(tag)")
     }
+  }
+
+  @Test func aPageDoesNotGrowWithoutEnd() throws {
+    let model = try randomModel(characters: twelveCharacters, context: 8)
+    let most = ComparisonPage.mostCharacters
+    let report = try TemperatureComparison.run(
+      model, prompt: "a", temperatures: [1], samples: 2, length: most + 50, seed: 4, threads: 2)
+    let page = ComparisonPage(report, curves: nil, model: "m", command: nil).page.document.markup
+    #expect(page.split(separator: "when drawn, ").count == 1 + most)
+    #expect(page.contains("first 2,000 characters are shown; all are measured"))
+    #expect(page.contains("and 50 characters more"))
   }
 
   @Test func theCorpusOfAModelStandsBesideItsWeights() throws {

@@ -166,6 +166,9 @@ struct SessionCommandTests {
     #expect(several.contains("Over 6 texts at each temperature\n"))
     #expect(several.contains("entropy, bits a character") && several.contains("▁"))
     #expect(!several.contains("longest copy"))
+    var shared = SessionFixture.session(try SessionFixture.model()) { $0.threads = 2 }
+    #expect(shared.say("/compare 0 1.5").shown == one)
+    #expect(shared.say("/compare 0 1 2 x6").shown == several)
     let patience = Patience(10)
     let stopped = session.say("/compare 0 1 x6", shouldStop: { patience.isOver })
     #expect(stopped.next == .continue && !stopped.shown.contains("Over "))

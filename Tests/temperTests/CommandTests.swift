@@ -175,6 +175,13 @@ struct CommandTests {
       let bytes = try FileSystem.read(file, maximumBytes: 1 << 24)
       #expect(String(decoding: bytes, as: UTF8.self).hasPrefix(start))
     }
+    // A seed that nobody gave is told: the command on the page makes the page again.
+    let page = try TextFile.text(at: files[0])
+    #expect(page.split(separator: "<span>--seed</span>").count == 2)
+    let drawn = try fixture.run(["compare", "--length", "5", "--json", "--html", files[0]])
+    let seed = try #require(try JSON.parse(drawn.output)["seed"]?.intValue)
+    #expect(
+      try TextFile.text(at: files[0]).contains("<span>--seed</span> <span>\(seed)</span></code>"))
     let without = try fixture.run(arguments)
     #expect(!without.output.contains("longest copy,") && without.output.contains("--corpus FILE"))
     for option in ["--html", "--svg", "--csv"] {
@@ -243,7 +250,8 @@ struct CommandTests {
     }
     #expect(json["reliability"]?.arrayValue?.count == 10)
     #expect(json["entropy_match"]?["samples"]?.intValue == 16)
-    #expect(try TextFile.text(at: page).contains("<svg"))
+    let markup = try TextFile.text(at: page)
+    #expect(markup.contains("<svg") && markup.contains("<dd>corpus.txt, the part of it that"))
     #expect(try ModelFolder.load(fixture.path).temperature == temperature)
     let generated = try fixture.run(["generate", "--length", "5", "--json", "--seed", "1"])
     #expect(generated.errors == "temperature \(temperature), the model's own\n")

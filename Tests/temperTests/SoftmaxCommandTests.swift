@@ -1,8 +1,10 @@
 import Safetensors
 import Testing
+import Workbench
 
-/// `temper softmax` as a built program: negative numbers, JSON, refusals.
-@Suite("temper softmax")
+/// `temper softmax` as a built program: negative numbers, JSON, refusals; and models whose
+/// attention has something else.
+@Suite("temper softmax and train --attention")
 struct SoftmaxCommandTests {
   let fixture: ModelFixture
 
@@ -37,6 +39,37 @@ struct SoftmaxCommandTests {
     #expect(overview.output.contains("jacobian") && overview.output.contains("0.665241"))
     let all = try fixture.run(["softmax", "1", "2", "-inf", "--topic", "all"])
     #expect(all.code == 0 && all.output.split(separator: "\n").count > 150)
+  }
+
+  @Test("The overview names every topic, and each is a screen of its own")
+  func everyTopic() throws {
+    let overview = try fixture.run(["softmax", "1", "2", "3"]).output
+    for topic in LaboratoryTopic.allCases where topic != .overview {
+      #expect(overview.contains(topic.rawValue))
+      let page = try fixture.run(["softmax", "1", "2", "3", "--topic", topic.rawValue])
+      #expect(page.code == 0 && page.output.hasPrefix(topic.rawValue), "\(page.errors)")
+      #expect(page.output.split(separator: "\n").count <= 40)
+    }
+  }
+
+  @Test("A model with sparse attention tells what it is, generates, and stays what it is")
+  func sparseAttention() throws {
+    let words = Array(repeating: "the miller shut the door. ", count: 60).joined()
+    let text = try fixture.folder.write(words, to: "text.txt")
+    let model = fixture.folder.file("sparse")
+    let shape = ["--layers", "1", "--width", "16", "--head-width", "8", "--context", "16"]
+    let trained = try fixture.run(
+      ["train", text, "--out", model, "--attention", "sparsemax", "--steps", "6"] + shape)
+    #expect(trained.code == 0, "\(trained.errors)")
+    #expect(try fixture.run(["inspect", model]).output.contains("sparsemax"))
+    #expect(try fixture.run(["generate", "--model", model, "--length", "40"]).code == 0)
+
+    let resume = ["train", text, "--out", model, "--resume", "--steps", "8"]
+    let other = try fixture.run(resume + ["--attention", "softmax"])
+    #expect(other.code == 64 && other.errors.contains("--attention"), "\(other.errors)")
+    #expect(try fixture.run(resume).code == 0)
+    let after = try JSON.parse(try fixture.run(["inspect", model, "--json"]).output)
+    #expect(after["configuration"]?["attention"] == "sparsemax")
   }
 
   @Test(

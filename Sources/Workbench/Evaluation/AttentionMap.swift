@@ -49,6 +49,29 @@ public struct AttentionMap: Sendable {
     self.substitutions = substitutions
   }
 
+  /// For each layer, the share of weights that are exactly zero, over windows of the model's context
+  /// that are spread evenly over a text. Softmax gives none, but for underflow.
+  /// - Parameters:
+  ///   - tokens: at least one.
+  ///   - windows: at most so many.
+  /// - Throws: `SamplingError` for a damaged model.
+  public static func zeros(
+    in tokens: [Int32], model: LanguageModel, windows: Int = 32
+  ) throws -> [Double] {
+    let length = min(model.configuration.context, tokens.count)
+    let windows = max(1, min(windows, tokens.count / max(length, 1)))
+    var zeros = Array(repeating: 0, count: model.configuration.layers)
+    for window in 0..<windows {
+      let start = windows == 1 ? 0 : window * (tokens.count - length) / (windows - 1)
+      let map = try AttentionMap(Array(tokens[start..<start + length]), model: model)
+      for (layer, rows) in map.weights.enumerated() {
+        zeros[layer] += rows.reduce(0) { $0 + $1.count { $0 == 0 } }
+      }
+    }
+    let weights = Double(windows * length * (length + 1) / 2)
+    return zeros.map { Double($0) / weights }
+  }
+
   /// {"characters", "left_out", "layers": [[[weight of key 0, ... of key t] for each query t]]}.
   public var json: JSONValue {
     [

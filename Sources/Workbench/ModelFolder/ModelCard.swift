@@ -53,10 +53,15 @@ public struct ModelCard: Sendable {
     .filter { !$0.isEmpty }.joined(separator: "\n\n") + "\n"
   }
 
+  /// Whether libraries know this kind of model.
+  private var runsElsewhere: Bool { configuration.attention == .softmax }
+
   private var frontMatter: String {
-    var lines = ["---", "library_name: transformers", "pipeline_tag: text-generation"]
+    var lines = ["---", "pipeline_tag: text-generation"]
+    if runsElsewhere { lines.insert("library_name: transformers", at: 1) }
     if let license { lines.append("license: \(quoted(license))") }
-    lines += ["tags:", "- temper", "- character-level", "- qwen3", "---"]
+    let kind = runsElsewhere ? "qwen3" : configuration.attention.rawValue
+    lines += ["tags:", "- temper", "- character-level", "- \(kind)", "---"]
     return lines.joined(separator: "\n")
   }
 
@@ -122,7 +127,7 @@ public struct ModelCard: Sendable {
       ("parameters", "\(grouped(c.parameterCount)), stored as \(precision.rawValue)"),
     ]
     let other =
-      c.attention == .softmax
+      runsElsewhere
       ? ""
       : " But attention's probabilities are \(c.attention.rawValue), not softmax: only Temper runs "
         + "this model, and other libraries refuse it."
@@ -137,13 +142,17 @@ public struct ModelCard: Sendable {
   }
 
   private var usage: String {
-    let python = Self.literal(name)
-    return """
+    let own = """
       ## Use
 
       With Temper, in the folder above this one:
 
       \(code("temper repl --model ./\(Self.shellQuoted(name))"))
+      """
+    guard runsElsewhere else { return own }
+    let python = Self.literal(name)
+    return """
+      \(own)
 
       With transformers, there too:
 

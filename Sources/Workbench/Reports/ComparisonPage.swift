@@ -13,11 +13,14 @@ package struct ComparisonPage {
   private let report: ComparisonReport
   private let curves: ResponseCurves?
   /// What stands at the top: what the page is about, in pairs of a name and a text.
-  private let facts: [(name: String, text: String)]
+  private let facts: [(name: String, text: HTML)]
   private let note: String?
 
   /// Texts beyond this many at each temperature are measured, but not shown.
   private static let mostShown = 6
+  /// Characters beyond this many of a text are measured, but not shown: a browser has to lay out
+  /// each of them by itself.
+  package static let mostCharacters = 2000
   /// Characters of a prompt's end that are shown before each text.
   private static let promptShown = 160
 
@@ -33,40 +36,36 @@ package struct ComparisonPage {
     self.curves = curves
     self.note = note
     let samples = report.columns.first?.samples.count ?? 0
-    var facts = [(name: "model", text: model)]
-    if report.prompt.isEmpty {
-      facts.append(("prompt", "none: texts begin as if after a line break"))
-    } else {
-      facts.append(("prompt", Self.end(of: report.prompt)))
-    }
-    facts.append(
-      (
-        samples > 1 ? "seeds" : "seed",
-        samples > 1
-          ? "\(report.seed) and the \(samples - 1) after it, the same at each temperature"
-          : "\(report.seed)"
-      ))
-    facts.append(("length", "at most \(report.length.grouped) characters"))
-    facts.append(("filters", Self.filters(report.sampling)))
+    var facts: [(name: String, text: HTML)] = []
+    func add(_ name: String, _ text: String) { facts.append((name, HTML(text: text))) }
+    add("model", model)
+    add(
+      "prompt",
+      report.prompt.isEmpty
+        ? "none: texts begin as if after a line break" : Self.end(of: report.prompt))
+    add(
+      samples > 1 ? "seeds" : "seed",
+      samples > 1
+        ? "\(report.seed) and the \(samples - 1) after it, the same at each temperature"
+        : "\(report.seed)")
+    add("length", "at most \(report.length.grouped) characters")
+    add("filters", Self.filters(report.sampling))
     if let corpus = curves?.corpus, !corpus.isEmpty {
-      facts.append(("corpus", corpus.map { FileSystem.split($0).name }.joined(separator: ", ")))
+      add("corpus", corpus.map { FileSystem.split($0).name }.joined(separator: ", "))
     }
-    if let command { facts.append(("command", command)) }
+    if let command { facts.append(("command", HTMLPage.command(command))) }
     self.facts = facts
   }
 
   /// The page.
   package var page: HTMLPage {
-    let rows = facts.map { fact -> HTML in "<dt>\(fact.name)</dt><dd>\(fact.text)</dd>\n" }
-    return HTMLPage(
+    HTMLPage(
       title: "One prompt, \(Session.count(report.columns.count, "temperature"))",
       body: """
         <p>Every column is drawn with the same random numbers, so the temperature alone makes the \
         difference, until the first character that differs: from there on the texts go on from \
         different beginnings.</p>
-        <dl>
-        \(rows)</dl>
-        \(texts)
+        \(HTMLPage.facts(facts))\(texts)
         \(partings)
         \(measures)
         """, style: Self.style)
@@ -94,6 +93,15 @@ package struct ComparisonPage {
       <p class="note">\(samples - shown) more texts at each temperature are measured below, and not \
       shown.</p>
       """ : .empty
+    let isCut = report.columns.contains {
+      $0.samples.prefix(shown).contains { $0.characters.count > Self.mostCharacters }
+    }
+    let cut: HTML =
+      isCut
+      ? """
+      <p class="note">Of each text the first \(Self.mostCharacters.grouped) characters are shown; all \
+      are measured.</p>
+      """ : .empty
     return """
       <section class="texts">
       <h2>Side by side</h2>
@@ -104,7 +112,7 @@ package struct ComparisonPage {
       <label for="by-surprise">surprise</label>
       <input type="radio" name="color" id="by-nothing"><label for="by-nothing">none</label>
       \(Self.legends)
-      <div class="columns">\(report.columns.indices.map { column($0, 0) })</div>
+      \(cut)<div class="columns">\(report.columns.indices.map { column($0, 0) })</div>
       \(more)\(left)</section>
       """
   }
@@ -135,11 +143,14 @@ package struct ComparisonPage {
         flags[parting.index, default: []].append(number + 1)
       }
     }
+    let hidden = text.characters.count - Self.mostCharacters
     let ending: HTML =
-      if case .stop(let stop) = text.ending {
+      if hidden > 0 {
+        "<span class=\"end\" title=\"and \(hidden.grouped) characters more\">…</span>"
+      } else if case .stop(let stop) = text.ending {
         "<span class=\"end\" title=\"the stop text \(Display.inline(stop))\">■</span>"
       } else { .empty }
-    let atEnd = flags[text.characters.count].map(Self.flag) ?? .empty
+    let atEnd = hidden > 0 ? .empty : flags[text.characters.count].map(Self.flag) ?? .empty
     func bits(_ nats: Double?) -> String { nats.map { ($0 / log(2)).decimals(2) } ?? "–" }
     return """
       <article>
@@ -155,7 +166,7 @@ package struct ComparisonPage {
   /// Each character by itself, with what there is to say about it.
   private func characters(_ sample: Sample, _ flags: [Int: [Int]]) -> HTML {
     HTML(
-      sample.characters.enumerated().map { index, character in
+      sample.characters.prefix(Self.mostCharacters).enumerated().map { index, character in
         let shown = Self.percent(exp(character.logProbability))
         let own = Self.percent(exp(character.modelLogProbability))
         let hint = "\(shown) when drawn, \(own) at T = 1"
@@ -189,7 +200,7 @@ package struct ComparisonPage {
       if !run.isEmpty { pieces.append("<i class=\"\(look)\">\(run)</i>") }
       run = ""
     }
-    for character in sample.characters {
+    for character in sample.characters.prefix(Self.mostCharacters) {
       let levels = Self.levels(character)
       if levels != look {
         end()
@@ -278,8 +289,10 @@ package struct ComparisonPage {
     return """
       <figure id="part-\(number)">
       \(plot.svg(width: 290, height: 190))
-      <figcaption>\(what) Their lines, \(ComparisonLayout.formula(crossing.left)) and \
-      \(ComparisonLayout.formula(crossing.right)), cross at T = \(crossingAt).</figcaption>
+      <figcaption>\(what) Their lines, \
+      <span class="formula">\(ComparisonLayout.formula(crossing.left))</span> and \
+      <span class="formula">\(ComparisonLayout.formula(crossing.right))</span>, cross at \
+      <span class="formula">T = \(crossingAt)</span>.</figcaption>
       </figure>
 
       """
@@ -370,13 +383,15 @@ package struct ComparisonPage {
 
   private static let style: HTML = """
     .columns { display: grid; gap: .75rem; margin: .75rem 0;
-      grid-template-columns: repeat(auto-fit, minmax(min(100%, 13.5rem), 1fr)); }
+      grid-template-columns: repeat(auto-fit, minmax(min(100%, 13rem), 1fr)); }
     .columns > article { background: var(--card); border: 1px solid var(--rule);
       border-radius: .5rem; padding: .5rem .75rem .75rem; min-width: 0; }
     .columns h3 { margin: 0; font-size: 1.1rem; }
     .columns .note { margin: 0 0 .4rem; }
     .columns .text { font-size: .875rem; }
-    .text i { font-style: normal; border-radius: .2em; }
+    .text i { font-style: normal; }
+    .text .part { border-radius: .2em; }
+    .formula { white-space: nowrap; }
     .prompt { color: var(--muted); }
     .end { color: var(--muted); padding-left: .3em; }
     .part { outline: 2px solid var(--accent); outline-offset: -1px; font-weight: 700; }
@@ -401,16 +416,19 @@ package struct ComparisonPage {
     #by-surprise:checked ~ * .s5, .for-s .s5 { background: rgb(var(--unlikely) / .66); }
     summary { cursor: pointer; font-size: .9375rem; }
     .half { color: var(--muted); }
-    tbody th { font-weight: 400; }
     figcaption .text { font-size: .8125rem; background: var(--page); border-radius: .2em;
       padding: .05em .35em; -webkit-box-decoration-break: clone; box-decoration-break: clone; }
     .partings { grid-template-columns: repeat(auto-fill, minmax(min(100%, 16.5rem), 1fr)); }
     @media (max-width: 30rem) {
-      dl { grid-template-columns: 1fr; gap: 0; }
-      dd { margin-bottom: .35rem; }
       tbody th { white-space: normal; min-width: 7.5rem; }
     }
-    @media print { .texts > input, .texts > label, .texts > span { display: none; }
-      .columns > article { break-inside: auto; } }
+    @media print {
+      .texts > input, .texts > label, .texts > span, details:not([open]) { display: none; }
+      .columns { grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: .5rem; }
+      table { font-size: 7.5pt; }
+      th, td { padding: .15rem .3rem; }
+      tbody th { white-space: normal; }
+      .half { display: block; }
+    }
     """
 }

@@ -4,7 +4,7 @@
 /// Its content security policy forbids a browser to load anything. What the style offers: `main`
 /// with sections; `figure`; `table` (numbers flush right; wide ones inside `div.scroll`); `.plots`,
 /// a grid of figures; `.note` for remarks; `.text` for text of a model or a corpus, which keeps its
-/// lines; the colours of `SharedStyle`.
+/// lines; `code` for commands, whose words stay whole; the colours of `SharedStyle`.
 package struct HTMLPage: Sendable {
   /// What the page is called.
   package var title: String
@@ -55,6 +55,22 @@ package struct HTMLPage: Sendable {
       """
   }
 
+  /// What a page is about, as a list of names and texts.
+  package static func facts(_ facts: [(name: String, text: HTML)]) -> HTML {
+    let rows = facts.map { "<dt>\($0.name)</dt><dd>\($0.text)</dd>\n" as HTML }
+    return "<dl>\n\(rows)</dl>\n"
+  }
+
+  /// A command. Lines break between its words only, so that no option is torn apart.
+  package static func command(_ text: String) -> HTML {
+    let words = text.split(separator: " ", omittingEmptySubsequences: false)
+    return "<code class=\"words\">"
+      + HTML(
+        words.enumerated().map { index, word in
+          "\(index == 0 ? "" : " ")<span>\(String(word))</span>"
+        }) + "</code>"
+  }
+
   /// The document as UTF-8, for a file.
   package var bytes: [UInt8] { Array(document.markup.utf8) }
 }
@@ -83,6 +99,7 @@ package enum SharedStyle {
   /// What `Plot` and `HeatMap` draw with.
   package static let plots: HTML = """
     .plot text { font: 11px system-ui, sans-serif; fill: var(--muted); }
+    .plot.map text { font-size: var(--label, 11px); text-anchor: middle; }
     .plot .title { font-size: 13px; font-weight: 600; fill: var(--ink); }
     .plot .grid { stroke: var(--rule); stroke-width: 1; }
     .plot .axis { stroke: var(--muted); stroke-width: 1; }
@@ -99,7 +116,7 @@ package enum SharedStyle {
     .plot .c4 { stroke: var(--c4); } .plot .f4 { fill: var(--c4); }
     .plot .c5 { stroke: var(--c5); } .plot .f5 { fill: var(--c5); }
     .plot .cell { fill: var(--accent); }
-    .plot .cell:hover { stroke: var(--unlikely-solid, var(--c1)); stroke-width: 2; }
+    .plot .cell:hover { stroke: var(--c1); stroke-width: 2; }
     """
 
   /// What `HTMLPage` needs besides.
@@ -116,6 +133,8 @@ package enum SharedStyle {
     a { color: var(--accent); }
     code, kbd { font: .875em/1.4 ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; }
     .note, figcaption, caption { color: var(--muted); font-size: .875rem; }
+    .words { font-size: .8125rem; }
+    .words span { display: inline-block; max-width: 100%; white-space: pre-wrap; }
     .text { white-space: pre-wrap; overflow-wrap: anywhere;
       font: .9375rem/1.6 ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; }
     .scroll { overflow-x: auto; max-width: 100%; }
@@ -132,15 +151,21 @@ package enum SharedStyle {
       white-space: nowrap; }
     th:first-child, td:first-child { text-align: left; padding-left: 0; }
     thead th { vertical-align: bottom; }
+    thead th[colspan] { text-align: center; }
+    tbody th { font-weight: 400; }
     dl { display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1rem; margin: .75rem 0;
       font-size: .875rem; }
     dt { color: var(--muted); }
     dd { margin: 0; min-width: 0; overflow-wrap: anywhere; }
+    @media (max-width: 30rem) {
+      dl { grid-template-columns: 1fr; gap: 0; }
+      dd { margin-bottom: .35rem; }
+    }
     @media print {
       main { max-width: none; padding: 0; }
       body { font-size: 10pt; background: none; }
       figure, tr, h2, h3 { break-inside: avoid; }
-      h2, h3 { break-after: avoid; }
+      h2, h3, h2 + p { break-after: avoid; }
       .scroll { overflow: visible; }
       * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
     }

@@ -1,4 +1,5 @@
-/// Values between 0 and 1 as a grid of cells, darker for larger ones.
+/// Values between 0 and 1 as a grid of cells, whose colour is as strong as the square root of the
+/// value: small ones can be seen.
 package struct HeatMap: Sendable {
   /// What it shows, for those who cannot see it.
   package var title: String
@@ -26,18 +27,20 @@ package struct HeatMap: Sendable {
     hint: (_ row: Int, _ column: Int, _ value: Double) -> String? = { _, _, _ in nil }
   ) -> HTML {
     let columns = values.map(\.count).max() ?? 0
-    let (left, top) = (rowLabels.isEmpty ? 2.0 : 20.0, columnLabels.isEmpty ? 2.0 : 20.0)
+    let size = min(0.85 * cell, 13)
+    let room = 2 * size
+    let (left, top) = (rowLabels.isEmpty ? 2 : room, columnLabels.isEmpty ? 2 : room)
     let width = left + cell * Double(columns) + 2
     let height = top + cell * Double(values.count) + 2
     var pieces: [HTML] = []
     if cell >= 9 {
       pieces += rowLabels.prefix(values.count).enumerated().map { row, label in
-        let y = top + (Double(row) + 0.5) * cell + 4
-        return "<text x=\"\(left - 5)\" y=\"\(y)\" text-anchor=\"end\">\(label)</text>"
+        let y = top + (Double(row) + 0.5) * cell + 0.35 * size
+        return "<text x=\"\(left / 2)\" y=\"\(y)\">\(label)</text>"
       }
       pieces += columnLabels.prefix(columns).enumerated().map { column, label in
         let x = left + (Double(column) + 0.5) * cell
-        return "<text x=\"\(x)\" y=\"\(top - 6)\" text-anchor=\"middle\">\(label)</text>"
+        return "<text x=\"\(x)\" y=\"\(top - 0.6 * size)\">\(label)</text>"
       }
     }
     for (row, cells) in values.enumerated() {
@@ -46,13 +49,13 @@ package struct HeatMap: Sendable {
         pieces.append(
           """
           <rect class="cell" x="\(left + Double(column) * cell)" y="\(top + Double(row) * cell)" \
-          width="\(cell)" height="\(cell)" fill-opacity="\(min(value, 1))">\(told)</rect>
+          width="\(cell)" height="\(cell)" fill-opacity="\(min(value, 1).squareRoot())">\(told)</rect>
           """)
       }
     }
     return """
-      <svg class="plot" viewBox="0 0 \(width) \(height)" width="\(width)" role="img" \
-      aria-label="\(title)">\(pieces)</svg>
+      <svg class="plot map" viewBox="0 0 \(width) \(height)" role="img" aria-label="\(title)" \
+      style="--label: \(size)px; --width: \(width)px">\(pieces)</svg>
       """
   }
 }

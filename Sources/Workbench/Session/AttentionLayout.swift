@@ -72,21 +72,37 @@ package enum AttentionLayout {
           + "\((100 * value).decimals(1))%"
       }
       return """
-        <figure><figcaption>Layer \(layer + 1)</figcaption><div class="scroll">\(drawing)</div></figure>
+        <figure><h2>Layer \(layer + 1)</h2><div class="scroll" tabindex="0">\(drawing)</div></figure>
 
         """
     }
     let leftOut = first + map.leftOut
     let rest: HTML =
       leftOut > 0
-      ? "<p class=\"note\">The last \(count) of \(count + leftOut) characters.</p>" : .empty
+      ? "<p class=\"note\">The last \(count) of \((count + leftOut).grouped) characters.</p>"
+      : .empty
     return HTMLPage(
       title: "What \(model) looks at",
       body: """
         <p>Each row is a character that the model reads, each column one that it may look back at; \
-        the darker, the more weight. A row's weights add up to 1.</p>
+        the stronger the colour, the more weight. A row's weights add up to 1. Pointing at a cell \
+        tells its weight.</p>
         <p class="text">\(map.characters[first...].joined())</p>
-        \(rest)\(figures)
-        """)
+        \(rest)<div class="maps">
+        \(figures)</div>
+        """, style: style)
   }
+
+  /// Maps stand side by side where there is room. They shrink to seven tenths, where labels can
+  /// still be read, and scroll from there on.
+  private static let style: HTML = """
+    .maps { display: flex; flex-wrap: wrap; gap: 0 2rem; }
+    .maps > figure { min-width: 0; max-width: 100%; flex: 0 1 auto; }
+    .maps h2 { margin: 1rem 0 .25rem; font-size: 1rem; }
+    .maps svg { width: min(100%, var(--width)); min-width: calc(.7 * var(--width)); }
+    @media (min-width: 60rem) {
+      .maps > figure { flex-basis: calc(50% - 1rem); }
+    }
+    @media print { .maps svg { min-width: 0; } }
+    """
 }

@@ -68,34 +68,44 @@ package enum CalibrationLayout {
   }
 
   /// A page with the reliability diagrams.
-  package static func page(_ calibration: Calibration, model: String) -> HTMLPage {
+  /// - Parameters:
+  ///   - model: what the model is called.
+  ///   - facts: what else the page is about, in pairs of a name and a text.
+  package static func page(
+    _ calibration: Calibration, model: String, facts: [(name: String, text: HTML)] = []
+  ) -> HTMLPage {
     let fit = calibration.fit
     let temperature = fit.temperature.decimals(3)
     let rows = zip(calibration.reliability.bins, calibration.reliabilityAtBestTemperature.bins)
       .map { plain, best -> HTML in
         func cells(_ bin: Reliability.Bin) -> HTML {
           func percent(_ share: Double?) -> String {
-            share.map { "\((100 * $0).decimals(1))%" } ?? "-"
+            share.map { "\((100 * $0).decimals(1))%" } ?? "–"
           }
           return
             "<td>\(bin.count.grouped)</td><td>\(percent(bin.confidence))</td><td>\(percent(bin.accuracy))</td>"
         }
         let range = "\((100 * plain.lowest).decimals(0))–\((100 * plain.highest).decimals(0))%"
-        return "<tr><th>\(range)</th>\(cells(plain))\(cells(best))</tr>\n"
+        return "<tr><th scope=\"row\">\(range)</th>\(cells(plain))\(cells(best))</tr>\n"
       }
     let match: HTML =
       calibration.entropyMatch.map { match in
-        """
-        <p>At T = \(match.temperature.decimals(2)) the model is as undecided about its own text \
-        (\(match.entropy.decimals(3)) nats a character, over \(match.samples) texts of \
-        \(match.length) characters, seeds from \(match.seed)) as it is surprised by the held-out \
-        one (\(calibration.loss.decimals(3)) nats).</p>
-        """
+        match.isAtLimit
+          ? """
+          <p>No temperature was found at which its own text is as uncertain as its loss.</p>
+          """
+          : """
+          <p>At T = \(match.temperature.decimals(2)) the model is as undecided about its own text \
+          (\(match.entropy.decimals(3)) nats a character, over \(match.samples) texts of \
+          \(match.length) characters, seeds from \(match.seed)) as it is surprised by the second \
+          half (\(calibration.loss.decimals(3)) nats).</p>
+          """
       } ?? .empty
+    let about = facts.isEmpty ? HTML.empty : HTMLPage.facts(facts)
     return HTMLPage(
       title: "Calibration of \(model)",
       body: """
-        <p>The \(line(fit)), on the first \(fit.characters.grouped) characters of the held-out text. \
+        \(about)<p>The \(line(fit)), on the first \(fit.characters.grouped) characters of the text. \
         What follows was measured on the other \(calibration.characters.grouped): loss \
         \(calibration.loss.decimals(4)) at T = 1 and \(calibration.lossAtBestTemperature.decimals(4)) \
         at T = \(temperature).</p>
@@ -107,7 +117,7 @@ package enum CalibrationLayout {
         <p class="note">Predictions are sorted by the probability of the likeliest character; a bar \
         is the share in which that character came, and the dashed line what its height would be if \
         probabilities were exact.</p>
-        <div class="scroll"><table>
+        <div class="scroll" tabindex="0"><table>
         <thead><tr><th rowspan="2">Sure</th><th colspan="3">T = 1</th>\
         <th colspan="3">T = \(temperature)</th></tr>
         <tr><th>characters</th><th>sure</th><th>right</th>\

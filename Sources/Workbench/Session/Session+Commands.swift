@@ -166,13 +166,14 @@ extension Session {
       model, prompt: passage?.prompt ?? "", temperatures: temperatures, samples: samples,
       length: settings.length, sampling: settings.sampling,
       seed: settings.seed ?? passage?.seed ?? environment.randomSeed(), stop: settings.stop,
-      shouldStop: shouldStop)
+      threads: environment.threads, shouldStop: shouldStop)
     // What was interrupted is too little to measure.
     let isWhole = !report.columns.contains { $0.samples.contains { $0.ending == .interrupted } }
     let curves =
       samples > 1 && isWhole
       ? ResponseCurves(
-        report, vocabulary: model.vocabulary, corpus: try environment.corpus(model)) : nil
+        report, vocabulary: model.vocabulary, corpus: try environment.corpus(model),
+        threads: environment.threads) : nil
     ComparisonLayout.output(report, curves: curves, width: environment.width()).forEach(emit)
   }
 

@@ -40,6 +40,8 @@ public struct SessionEnvironment {
 
   /// Draws a seed.
   public var randomSeed: () -> UInt64
+  /// How many threads work where several texts are generated; changes the time only.
+  public var threads: Int
   /// How many columns a table may take.
   public var width: () -> Int
   /// The entries of a folder, folders with a slash behind their name; empty if it cannot be read.
@@ -57,6 +59,7 @@ public struct SessionEnvironment {
 
   public init(
     randomSeed: @escaping () -> UInt64 = { UInt64.random(in: 0..<1_000_000) },
+    threads: Int = 1,
     width: @escaping () -> Int = { 80 },
     entries: @escaping (_ folder: String) -> [String] = SessionEnvironment.entries(of:),
     models: @escaping () -> [ListedModel] = { [] },
@@ -67,6 +70,7 @@ public struct SessionEnvironment {
     train: Training? = nil
   ) {
     self.randomSeed = randomSeed
+    self.threads = threads
     self.width = width
     self.entries = entries
     self.models = models
