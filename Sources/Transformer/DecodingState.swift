@@ -80,32 +80,7 @@ public final class Decoder<Scalar: Real> {
   /// (texts, vocabulary size): the logits after the last character of each.
   public let logits: Matrix<Scalar>
 
-  /// The matrices in half the memory, where that changes nothing: one new character of a text costs the time to read them.
-  private let halves: Halves?
-
-  /// The matrices of each layer, and the output projection.
-  private struct Halves {
-    struct Layer {
-      let queryKeyValue, output, gateUp, down: BFloat16Matrix
-    }
-    let layers: [Layer]
-    let head: BFloat16Matrix
-
-    init?(_ parameters: Parameters<Scalar>) {
-      guard let head = BFloat16Matrix(parameters.head) else { return nil }
-      var layers: [Layer] = []
-      for layer in parameters.layers {
-        guard let queryKeyValue = BFloat16Matrix(layer.queryKeyValue),
-          let output = BFloat16Matrix(layer.output), let gateUp = BFloat16Matrix(layer.gateUp),
-          let down = BFloat16Matrix(layer.down)
-        else { return nil }
-        layers.append(
-          Layer(queryKeyValue: queryKeyValue, output: output, gateUp: gateUp, down: down))
-      }
-      self.head = head
-      self.layers = layers
-    }
-  }
+  private let packed: PackedWeights<Scalar>
 
   /// Room for the rows of one pass: some new characters of one text, or one of each.
   private let x, normalized, queryKeyValue, query, probabilities, attended, gateUp,
@@ -119,10 +94,17 @@ public final class Decoder<Scalar: Real> {
   private static var rowsPerPass: Int { Attention.block }
 
   /// - Parameter texts: how many texts grow at once.
-  public init(_ model: Model<Scalar>, texts: Int = 1) {
+  public convenience init(_ model: Model<Scalar>, texts: Int = 1) {
+    self.init(model, packed: PackedWeights(model.parameters), texts: texts)
+  }
+
+  /// - Parameters:
+  ///   - packed: the model's weights once more, which several decoders may share.
+  ///   - texts: how many texts grow at once.
+  package init(_ model: Model<Scalar>, packed: PackedWeights<Scalar>, texts: Int) {
     precondition(texts > 0, "at least one text")
     self.model = model
-    halves = Halves(model.parameters)
+    self.packed = packed
     let c = model.configuration
     states = (0..<texts).map { _ in DecodingState(c) }
     let rows = max(texts, Self.rowsPerPass)
@@ -211,19 +193,6 @@ public final class Decoder<Scalar: Real> {
     func normalize(_ x: Matrix<Scalar>, _ gain: Matrix<Scalar>, into y: Matrix<Scalar>) {
       RMSNorm.forward(x, gain: gain[0], epsilon: epsilon, inverse: inverse[0], into: y)
     }
-    /// One new character of each text: rows that must not influence one another. Many of one text: the faster product.
-    func project(
-      _ x: Matrix<Scalar>, _ weights: Matrix<Scalar>, _ halves: BFloat16Matrix?,
-      into y: Matrix<Scalar>, adding: Bool = false
-    ) {
-      if rowsEach == 1, let halves {
-        multiplyEachRow(x, byTransposed: halves, into: y, adding: adding)
-      } else if rowsEach == 1 {
-        multiplyEachRow(x, weights.transposed, into: y, adding: adding)
-      } else {
-        multiply(x, weights.transposed, into: y, adding: adding)
-      }
-    }
 
     for (i, text) in texts.enumerated() {
       let state = states[text]
@@ -232,9 +201,9 @@ public final class Decoder<Scalar: Real> {
       }
     }
     for (n, layer) in model.parameters.layers.enumerated() {
-      let halves = halves?.layers[n]
+      let matrices = packed.layers[n]
       normalize(x, layer.attentionNorm, into: normalized)
-      project(normalized, layer.queryKeyValue, halves?.queryKeyValue, into: qkv)
+      multiplyEachRow(normalized, byTransposed: matrices.queryKeyValue, into: qkv)
       normalize(qkv[columns: 0..<head], layer.queryNorm, into: query)
       for (i, text) in texts.enumerated() {
         let state = states[text]
@@ -251,11 +220,11 @@ public final class Decoder<Scalar: Real> {
           v: state.values[n][rows: seen],
           p: probabilities[rows: own][columns: seen], o: attended[rows: own])
       }
-      project(attended, layer.output, halves?.output, into: x, adding: true)
+      multiplyEachRow(attended, byTransposed: matrices.output, into: x, adding: true)
       normalize(x, layer.feedForwardNorm, into: normalized)
-      project(normalized, layer.gateUp, halves?.gateUp, into: gateUp)
+      multiplyEachRow(normalized, byTransposed: matrices.gateUp, into: gateUp)
       FeedForward.forward(gateUp: gateUp, into: hidden)
-      project(hidden, layer.down, halves?.down, into: x, adding: true)
+      multiplyEachRow(hidden, byTransposed: matrices.down, into: x, adding: true)
     }
 
     let last = last[rows: 0..<texts.count]
@@ -267,11 +236,7 @@ public final class Decoder<Scalar: Real> {
     let ready = normalized[rows: 0..<texts.count]
     normalize(last, model.parameters.finalNorm, into: ready)
     let found = found[rows: 0..<texts.count]
-    if let halves {
-      multiplyEachRow(ready, byTransposed: halves.head, into: found)
-    } else {
-      multiplyEachRow(ready, model.parameters.head.transposed, into: found)
-    }
+    multiplyEachRow(ready, byTransposed: packed.head, into: found)
     for (i, text) in texts.enumerated() { logits[text].copy(found[i]) }
   }
 }

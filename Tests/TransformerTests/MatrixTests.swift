@@ -172,28 +172,27 @@ import Transformer
         let expected = Matrix<S>(rows: rows, columns: columns)
         expected.copy(y)
         multiply(x, w.transposed, into: expected, adding: adding)
-        multiplyEachRow(x, w.transposed, into: y, adding: adding)
+        multiplyEachRow(x, byTransposed: PackedMatrix(w), into: y, adding: adding)
         #expect(largestDifference(y.elements, expected.elements.map { Double($0) }) <= tolerance)
       }
-      let together = Matrix<S>(rows: rows, columns: columns)
-      multiplyEachRow(x, w.transposed, into: together)
-      // Halves of the elements, where they say the same, change nothing. A third is no bfloat16.
-      w[0][0] = 1 / 3
-      #expect(BFloat16Matrix(w)?.rows == nil)
+      // Elements that are bfloat16 are kept in halves, but for one row more of W, which is not: that changes nothing.
       for r in 0..<columns {
         for c in 0..<inner {
           w[r][c] = S(Float(bitPattern: Float(w[r][c]).bitPattern & 0xFFFF_0000))
         }
       }
-      multiplyEachRow(x, w.transposed, into: together)
-      let halves = Matrix<S>(rows: rows, columns: columns)
-      if let packed = BFloat16Matrix(w) {
-        multiplyEachRow(x, byTransposed: packed, into: halves)
-      }
-      #expect(halves.elements == together.elements)
+      let longer = Matrix<S>(rows: columns + 1, columns: inner)
+      longer[rows: 0..<columns].copy(w)
+      longer[columns].fill(1 / 3)
+      let (halves, whole) = (PackedMatrix(w), PackedMatrix(longer))
+      let together = Matrix<S>(rows: rows, columns: columns)
+      multiplyEachRow(x, byTransposed: halves, into: together)
+      let longerTogether = Matrix<S>(rows: rows, columns: columns + 1)
+      multiplyEachRow(x, byTransposed: whole, into: longerTogether)
+      #expect(longerTogether[columns: 0..<columns].elements == together.elements)
       for row in 0..<rows {
         let alone = Matrix<S>(rows: 1, columns: columns)
-        multiplyEachRow(x[rows: row..<row + 1], w.transposed, into: alone)
+        multiplyEachRow(x[rows: row..<row + 1], byTransposed: halves, into: alone)
         #expect(alone[0].elements == together[row].elements)
       }
     }

@@ -1,24 +1,37 @@
 #ifndef CKERNELS_H
 #define CKERNELS_H
 
-/// y[r][c] = x[r] . w[c] + keep * y[r][c] for r in 0..<rows, c in 0..<columns: a few rows times the transpose of a matrix.
+/// Lays a matrix out for `temper_multiply_packed`.
+///
+/// Sixteen rows of w, the columns of a product with its transpose, make a panel: first their first elements, then their second ones, and so
+/// on, so that a product reads them in the order of memory. What is missing from the last panel is zero.
+///
+/// `w` has `columns` rows of `inner` floats, each starting `w_stride` floats after the last; `packed` has room for `inner` times as many
+/// as `columns` rounded up to a multiple of 16.
+void temper_pack(long columns, long inner, const float *w, long w_stride, float *packed);
+
+/// The same as bfloat16, the upper halves of floats. The result is 0 if one of the elements is not a bfloat16 (`packed` is then of no
+/// use) and 1 otherwise.
+int temper_pack_bfloat16(
+    long columns, long inner, const float *w, long w_stride, unsigned short *packed);
+
+/// y[r][c] = x[r] . w[c] + keep * y[r][c] for r in 0..<rows, c in 0..<columns, where w is packed.
 ///
 /// Every product of two rows adds up in the same order, however many rows there are: a text that is generated beside
 /// others gets the logits that it gets alone, to the last bit. BLAS promises no such thing.
 ///
-/// x has `rows` rows of `inner` floats, w has `columns` of them; each row of x, w and y starts `stride` floats after the last.
-void temper_multiply_each_row(
+/// x has `rows` rows of `inner` floats; each row of x and y starts `stride` floats after the last.
+void temper_multiply_packed(
     long rows, long columns, long inner,
     const float *x, long x_stride,
-    const float *w, long w_stride,
+    const float *w,
     float keep, float *y, long y_stride);
 
-/// The same for a matrix of bfloat16, the upper halves of floats: half as much to read from memory, and to the last bit what the
-/// floats give.
-void temper_multiply_each_row_bfloat16(
+/// The same for bfloat16: half as much to read from memory, and to the last bit what the floats give.
+void temper_multiply_packed_bfloat16(
     long rows, long columns, long inner,
     const float *x, long x_stride,
-    const unsigned short *w, long w_stride,
+    const unsigned short *w,
     float keep, float *y, long y_stride);
 
 /// y[i] = exp(x[i] - shift) for i in 0..<count, and their sum; x and y may be the same memory.

@@ -1,5 +1,4 @@
 import CBlas
-import CKernels
 
 /// A matrix as it enters a product: as it is stored, or transposed.
 public protocol Factor<Scalar> {
@@ -47,23 +46,6 @@ public func multiply<Scalar: Real>(
     a.matrix.base, aStride: a.matrix.stride, transposeA: a.isTransposed,
     b.matrix.base, bStride: b.matrix.stride, transposeB: b.isTransposed,
     keep: adding ? 1 : 0, result.base, cStride: result.stride)
-}
-
-/// y = x · Wᵀ, or y += x · Wᵀ when `adding`, for a few rows x that must not influence one another: to the last bit, a row's result is the
-/// same however many rows there are.
-///
-/// - Precondition: the shapes agree, (n, k) · (m, k)ᵀ = (n, m), and y shares no memory with the factors.
-@inline(__always)
-public func multiplyEachRow<Scalar: Real>(
-  _ x: Matrix<Scalar>, _ w: TransposedMatrix<Scalar>, into y: Matrix<Scalar>, adding: Bool = false
-) {
-  let w = w.matrix
-  precondition(
-    x.columns == w.columns && x.rows == y.rows && w.rows == y.columns,
-    "shapes do not agree in a matrix product")
-  Scalar.multiplyEachRow(
-    rows: x.rows, columns: w.rows, inner: x.columns, x.base, xStride: x.stride,
-    w.base, wStride: w.stride, keep: adding ? 1 : 0, y.base, yStride: y.stride)
 }
 
 /// The symmetric S = scale · x · xᵀ, or S += scale · x · xᵀ when `adding` (S is then symmetric before): half the work of a plain product.
@@ -123,23 +105,6 @@ extension Float {
       transposeB ? CblasTrans : CblasNoTrans, Int32(rows), Int32(columns), Int32(inner), scale,
       a, Int32(aStride), b, Int32(bStride), keep, c, Int32(cStride))
   }
-
-  public static func multiplyEachRow(
-    rows: Int, columns: Int, inner: Int,
-    _ x: UnsafePointer<Float>, xStride: Int, _ w: UnsafePointer<Float>, wStride: Int,
-    keep: Float, _ y: UnsafeMutablePointer<Float>, yStride: Int
-  ) {
-    temper_multiply_each_row(rows, columns, inner, x, xStride, w, wStride, keep, y, yStride)
-  }
-
-  public static func multiplyEachRow(
-    rows: Int, columns: Int, inner: Int,
-    _ x: UnsafePointer<Float>, xStride: Int, bfloat16 w: UnsafePointer<UInt16>, wStride: Int,
-    keep: Float, _ y: UnsafeMutablePointer<Float>, yStride: Int
-  ) {
-    temper_multiply_each_row_bfloat16(
-      rows, columns, inner, x, xStride, w, wStride, keep, y, yStride)
-  }
 }
 
 extension Double {
@@ -153,36 +118,5 @@ extension Double {
       CblasRowMajor, transposeA ? CblasTrans : CblasNoTrans,
       transposeB ? CblasTrans : CblasNoTrans, Int32(rows), Int32(columns), Int32(inner), scale,
       a, Int32(aStride), b, Int32(bStride), keep, c, Int32(cStride))
-  }
-
-  public static func multiplyEachRow(
-    rows: Int, columns: Int, inner: Int,
-    _ x: UnsafePointer<Double>, xStride: Int, _ w: UnsafePointer<Double>, wStride: Int,
-    keep: Double, _ y: UnsafeMutablePointer<Double>, yStride: Int
-  ) {
-    for r in 0..<rows {
-      for c in 0..<columns {
-        let sum = sumOfProducts(x + r * xStride, w + c * wStride, count: inner)
-        let y = y + r * yStride + c
-        y.pointee = keep == 0 ? sum : sum + keep * y.pointee
-      }
-    }
-  }
-
-  public static func multiplyEachRow(
-    rows: Int, columns: Int, inner: Int,
-    _ x: UnsafePointer<Double>, xStride: Int, bfloat16 w: UnsafePointer<UInt16>, wStride: Int,
-    keep: Double, _ y: UnsafeMutablePointer<Double>, yStride: Int
-  ) {
-    let row = UnsafeMutablePointer<Double>.allocate(capacity: max(inner, 1))
-    defer { row.deallocate() }
-    for c in 0..<columns {
-      for i in 0..<inner {
-        row[i] = Double(Float(bitPattern: UInt32(w[c * wStride + i]) << 16))
-      }
-      multiplyEachRow(
-        rows: rows, columns: 1, inner: inner, x, xStride: xStride, row, wStride: inner,
-        keep: keep, y + c, yStride: yStride)
-    }
   }
 }

@@ -17,30 +17,22 @@ public protocol Real: BinaryFloatingPoint, SIMDScalar, Codable, Sendable {
     _ b: UnsafePointer<Self>, bStride: Int, transposeB: Bool,
     keep: Self, _ c: UnsafeMutablePointer<Self>, cStride: Int)
 
-  /// y[r][c] = x[r] · w[c] + keep · y[r][c]: each row of x with each row of w.
-  ///
-  /// What a row of y becomes depends on that row of x alone, to the last bit, and not on how many others there are.
+  /// Lays out W for `multiply(rows:columns:inner:_:xStride:packed:keep:_:yStride:)`; see `PackedMatrix`.
   ///
   /// - Parameters:
-  ///   - rows: rows of x and of y.
-  ///   - columns: rows of w, which are the columns of y.
-  ///   - inner: columns of x and of w.
-  static func multiplyEachRow(
-    rows: Int, columns: Int, inner: Int,
-    _ x: UnsafePointer<Self>, xStride: Int, _ w: UnsafePointer<Self>, wStride: Int,
-    keep: Self, _ y: UnsafeMutablePointer<Self>, yStride: Int)
+  ///   - columns: rows of W, which are the columns of a product with its transpose.
+  ///   - inner: columns of W.
+  static func pack(
+    columns: Int, inner: Int, _ w: UnsafePointer<Self>, wStride: Int
+  ) -> PackedElements<Self>
 
-  /// The same for rows of w that are bfloat16: the upper halves of floats.
-  static func multiplyEachRow(
+  /// y[r][c] = x[r] · w[c] + keep · y[r][c]: each row of x with each row of a packed W.
+  ///
+  /// What a row of y becomes depends on that row of x alone, to the last bit, and not on how many others there are.
+  static func multiply(
     rows: Int, columns: Int, inner: Int,
-    _ x: UnsafePointer<Self>, xStride: Int, bfloat16 w: UnsafePointer<UInt16>, wStride: Int,
+    _ x: UnsafePointer<Self>, xStride: Int, packed w: PackedElements<Self>,
     keep: Self, _ y: UnsafeMutablePointer<Self>, yStride: Int)
-
-  /// Writes some scalars as bfloat16, the upper halves of floats.
-  /// - Returns: whether that is exact.
-  static func bfloat16(
-    _ x: UnsafeMutableBufferPointer<Self>, into halves: UnsafeMutablePointer<UInt16>
-  ) -> Bool
 
   /// y[i] = exp(x[i] - shift) for i in 0..<count; `x` and `y` may be the same memory.
   /// - Returns: the sum of the results.

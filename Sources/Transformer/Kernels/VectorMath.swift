@@ -63,18 +63,6 @@ extension Float: Real {
     return maximum
   }
 
-  public static func bfloat16(
-    _ x: UnsafeMutableBufferPointer<Float>, into halves: UnsafeMutablePointer<UInt16>
-  ) -> Bool {
-    var lost: UInt32 = 0
-    for i in 0..<x.count {
-      let bits = x[i].bitPattern
-      lost |= bits & 0xFFFF
-      halves[i] = UInt16(truncatingIfNeeded: bits >> 16)
-    }
-    return lost == 0
-  }
-
   public static func logarithm(_ x: Float) -> Float { logf(x) }
 }
 
@@ -118,18 +106,6 @@ extension Double: Real {
     var maximum = x[0]
     for i in 1..<count where !(x[i] <= maximum) && maximum == maximum { maximum = x[i] }
     return maximum
-  }
-
-  public static func bfloat16(
-    _ x: UnsafeMutableBufferPointer<Double>, into halves: UnsafeMutablePointer<UInt16>
-  ) -> Bool {
-    var isExact = true
-    for i in 0..<x.count {
-      let bits = Float(x[i]).bitPattern
-      isExact = isExact && Double(Float(bitPattern: bits & 0xFFFF_0000)) == x[i]
-      halves[i] = UInt16(truncatingIfNeeded: bits >> 16)
-    }
-    return isExact
   }
 
   public static func logarithm(_ x: Double) -> Double { log(x) }

@@ -37,24 +37,27 @@ extension Generator {
     let groups = stride(from: 0, to: draws.count, by: size).map {
       Array(draws[$0..<Swift.min($0 + size, draws.count)])
     }
+    let packed = PackedWeights(model.model.parameters)
     return try mapInParallel(groups.count, threads: threads) { group in
-      Result { try inStep(model, start, groups[group], shouldStop: shouldStop) }
+      Result { try inStep(model, packed, start, groups[group], shouldStop: shouldStop) }
     }.flatMap { try $0.get() }
   }
 
-  /// Texts that grow in step: as many as make the products fast, in a bounded amount of memory, and at least one group for each thread.
+  /// Texts that grow in step: at least one group for each thread, and not more than whose keys and values stay in the cache, as long as these
+  /// are enough for fast products (which take rows by six).
   private static func groupSize(_ c: Configuration, texts: Int, threads: Int) -> Int {
     let bytes = Swift.max(1, 2 * 4 * c.layers * c.context * c.headWidth)
-    return Swift.max(1, Swift.min(texts / threads, 48, (128 << 20) / bytes))
+    let cached = Swift.max(6, Swift.min(48, (4 << 20) / bytes) / 6 * 6)
+    return Swift.max(1, Swift.min(texts / threads, cached, (128 << 20) / bytes))
   }
 
   private static func inStep(
-    _ model: LanguageModel, _ start: GrowingText.Start,
+    _ model: LanguageModel, _ packed: PackedWeights<Float>, _ start: GrowingText.Start,
     _ draws: [(sampling: Sampling, seed: UInt64)], shouldStop: () -> Bool
   ) throws -> [Sample] {
     var texts = try draws.map { try GrowingText(start, sampling: $0.sampling, seed: $0.seed) }
     var characters: [[GeneratedCharacter]] = Array(repeating: [], count: texts.count)
-    let decoder = Decoder(model.model, texts: texts.count)
+    let decoder = Decoder(model.model, packed: packed, texts: texts.count)
     decoder.append(start.context, to: 0)
     for text in texts.indices.dropFirst() { decoder.copy(0, to: text) }
 
