@@ -56,7 +56,9 @@ struct Inspect: ParsableCommand {
       if let loss = origin.validationLoss {
         row("validation", "loss \(loss.decimals(4)) nats a character")
       }
-      row("command", Display.inline(origin.command))
+      for (index, line) in origin.command.split(separator: "\n").enumerated() {
+        row(index == 0 ? "command" : "", Display.inline(String(line)))
+      }
     } else {
       row("trained on", "unknown: config.json does not say")
     }

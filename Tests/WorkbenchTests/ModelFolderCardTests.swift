@@ -28,6 +28,15 @@ import Workbench
     ] { #expect(text.contains(words), "\(words)") }
   }
 
+  /// A run that was resumed with other settings was made by several commands.
+  @Test func eachCommandHasItsLine() throws {
+    var card = try card(name: "fables")
+    card.provenance.command = "temper train a.txt\ntemper train a.txt --resume --steps 9"
+    #expect(
+      card.markdown.contains(
+        "\n    temper train a.txt\n    temper train a.txt --resume --steps 9\n"))
+  }
+
   @Test func namesCannotBreakOut() throws {
     var card = try card(name: "a\"b\n# c' <script> \u{1B}[2J")
     card.provenance.corpus = ["x|y`z`\n", "*b*"]

@@ -195,7 +195,10 @@ public struct ModelCard: Sendable {
   }
 
   /// One line of code; indented, because a fence could be closed from inside.
-  private func code(_ line: String) -> String { "    " + Display.inline(line) }
+  private func code(_ text: String) -> String {
+    text.split(separator: "\n", omittingEmptySubsequences: false)
+      .map { "    " + Display.inline(String($0)) }.joined(separator: "\n")
+  }
 
   private func quoted(_ text: String) -> String { Self.literal(text) }
 
