@@ -87,6 +87,12 @@ struct TrainingArguments: ParsableArguments {
   var clip: Double?
   @Option(
     parsing: .unconditional,
+    help: ArgumentHelp(
+      "Measure and keep an average of the weights over about so many steps; 0 is off.",
+      valueName: "n"))
+  var average: Int?
+  @Option(
+    parsing: .unconditional,
     help: ArgumentHelp("The share of each branch that is dropped; 0 is off.", valueName: "x"))
   var dropout: Double?
   @Option(
@@ -151,7 +157,7 @@ struct TrainingArguments: ParsableArguments {
     o.optimizer = optimizer
     (o.learningRate, o.adamLearningRate) = (learningRate, adamwLearningRate)
     (o.beta1, o.beta2, o.weightDecay) = (beta1, beta2, weightDecay)
-    (o.warmup, o.schedule, o.clip) = (warmup, schedule, clip)
+    (o.warmup, o.schedule, o.clip, o.average) = (warmup, schedule, clip, average)
     (o.dropout, o.labelSmoothing, o.zLoss) = (dropout, labelSmoothing, zLoss)
     o.validation = validation
     (o.evaluateEvery, o.sampleEvery, o.saveEvery) = (evalEvery, sampleEvery, saveEvery)

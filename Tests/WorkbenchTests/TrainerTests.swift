@@ -93,12 +93,12 @@ import Workbench
     #expect(try Self.train(Self.settings { $0.seed = 2 }, corpus: corpus) != one)
   }
 
-  @Test(arguments: 1...11)
-  func resumingIsExact(after steps: Int) throws {
+  @Test(arguments: 1...11, [0, 4])
+  func resumingIsExact(after steps: Int, average: Int) throws {
     try Self.withFolder { folder in
       let file = folder + "/text.txt"
       try Data(Self.text(words: 1500).utf8).write(to: URL(fileURLWithPath: file))
-      let settings = Self.settings()
+      let settings = Self.settings { $0.average = average }
 
       let whole = folder + "/whole"
       try Trainer(
@@ -154,6 +154,50 @@ import Workbench
     let evaluator = Evaluator(model.configuration, threads: 2)
     let again = evaluator.evaluate(model, tokens: validation)
     #expect(abs(again.loss - best) < 1e-6)
+  }
+
+  /// As long as the run is shorter than the window, what is kept is the plain mean of the weights after each step.
+  @Test func keepsTheAverage() throws {
+    let corpus = try Self.corpus()
+    func train(steps: Int, average: Int) throws -> [Float] {
+      try Self.train(
+        Self.settings(steps: steps) {
+          $0.schedule = Schedule(shape: .constant, warmup: 0)
+          $0.validation = 0
+          $0.average = average
+        }, corpus: corpus)
+    }
+    let steps = try (1...5).map { try train(steps: $0, average: 0) }
+    let average = try train(steps: 5, average: 10)
+    for i in average.indices {
+      let mean = steps.reduce(0) { $0 + Double($1[i]) } / 5
+      #expect(abs(Double(average[i]) - mean) < 1e-6)
+    }
+    // Over a window of one step it is the latest weights.
+    for (average, latest) in zip(try train(steps: 5, average: 1), steps[4]) {
+      #expect(abs(average - latest) < 1e-6)
+    }
+  }
+
+  @Test func averagingMayBeginLater() throws {
+    try Self.withFolder { folder in
+      let file = folder + "/text.txt"
+      try Data(Self.text(words: 1500).utf8).write(to: URL(fileURLWithPath: file))
+      let run = folder + "/run"
+      try Trainer(
+        Trainer.Job(
+          corpus: try Corpus.read([file]), settings: Self.settings(), threads: 2, folder: run)
+      ).run()
+      var options = TrainingOptions()
+      (options.steps, options.average) = (15, 3)
+      let resumed = try Trainer(resuming: run, paths: [file], threads: 2) {
+        try $0.change(options)
+      }
+      #expect(try resumed.run().step == 15)
+      let configuration = try ModelFolder.load(run).configuration
+      let names = try ModelFolder.loadTrainer(run, configuration: configuration).tensors.map(\.name)
+      #expect(names.contains("average") && names.contains("good_average"))
+    }
   }
 
   @Test func stopsAtTheTargetLoss() throws {

@@ -56,6 +56,10 @@ public final class Trainer {
   private let batchStep: BatchStep
   private let evaluator: Evaluator?
   private var batches: Batches
+  /// What is measured and kept instead of the latest weights, if anything.
+  private let average: WeightAverage?
+  /// The model that is measured and kept.
+  private let measured: Model<Float>
   /// The weights of the best evaluation so far.
   private let best: Parameters<Float>
 
@@ -85,6 +89,7 @@ public final class Trainer {
     } else {
       weights.initialize(seed: settings.seed)
     }
+    average?.weights.copy(weights)
     best.copy(weights)
     keepAsGood()
   }
@@ -135,7 +140,10 @@ public final class Trainer {
     model = Model(weights)
     best = Parameters(configuration)
     optimizer = Optimizer(configuration, kind: settings.optimizer)
-    good = (0..<3).map { _ in Parameters(configuration) }
+    average =
+      settings.average > 0 ? WeightAverage(configuration, window: settings.average) : nil
+    measured = average.map { Model($0.weights) } ?? model
+    good = (0..<(average == nil ? 3 : 4)).map { _ in Parameters(configuration) }
     batchStep = BatchStep(
       configuration, batch: settings.batch, context: settings.context, teacher: teacher)
     batches = Batches(
@@ -244,7 +252,7 @@ extension Trainer {
       if isDue(settings.saveEvery), !isLast { try saveOrReport(onEvent) }
     }
     seconds = clock.elapsed
-    if bestLoss == nil { best.copy(weights) }
+    if bestLoss == nil { best.copy(measured.parameters) }
     try save()
     if let folder = job.folder { try onEvent(.saved(step: step, path: folder)) }
     let end = TrainingEvent.End(
@@ -257,7 +265,7 @@ extension Trainer {
   /// The model as it would be used: the best that an evaluation has found, or the latest without one.
   public var languageModel: LanguageModel {
     LanguageModel(
-      model: Model((bestLoss == nil ? weights : best).copy()),
+      model: Model((bestLoss == nil ? measured.parameters : best).copy()),
       vocabulary: job.corpus.vocabulary, name: job.folder ?? "model")
   }
 
@@ -314,6 +322,7 @@ extension Trainer {
         beta1: settings.beta1, beta2: settings.beta2, weightDecay: settings.weightDecay,
         gradientScale: isTooLong ? settings.clip / outcome.gradientNorm : 1, step: step),
       threads: job.threads)
+    average?.add(weights, threads: job.threads)
     step += 1
     lossSinceHistory = (lossSinceHistory.sum + outcome.loss, lossSinceHistory.steps + 1)
     stepSeconds += clock.elapsed - before
@@ -350,13 +359,13 @@ extension Trainer {
       history.append(.init(step: step, loss: trainingLoss, validationLoss: nil))
       return
     }
-    let evaluation = evaluator.evaluate(model, tokens: split.validation)
+    let evaluation = evaluator.evaluate(measured, tokens: split.validation)
     // A comparison with NaN is false: a loss beyond numbers is never the best.
     let isBest = evaluation.loss < bestLoss ?? .infinity
     if isBest {
       bestLoss = evaluation.loss
       bestStep = step
-      best.copy(weights)
+      best.copy(measured.parameters)
     }
     history.append(
       .init(step: step, loss: trainingLoss, validationLoss: evaluation.loss))
@@ -368,7 +377,8 @@ extension Trainer {
 
   /// Some text of the model as it is now, the step being its seed.
   private func sample(_ onEvent: (TrainingEvent) throws -> Void) throws {
-    let current = LanguageModel(model: model, vocabulary: job.corpus.vocabulary, name: "model")
+    let current = LanguageModel(
+      model: measured, vocabulary: job.corpus.vocabulary, name: "model")
     let sampling = Sampling()
     let generator = try Generator(
       current, prompt: "", sampling: sampling, seed: UInt64(step), length: 200)
@@ -436,6 +446,7 @@ extension Trainer {
   /// The names of the tensors of a training state.
   private var stateTensors: [(name: String, values: Parameters<Float>)] {
     [("weights", weights), ("first", optimizer.first), ("second", optimizer.second)]
+      + (average.map { [("average", $0.weights)] } ?? [])
   }
 
   /// The same of the state that a run gone wrong goes back to.
@@ -470,7 +481,8 @@ extension Trainer {
       settings: settings.described, license: job.license)
     try ModelFolder.save(
       ModelFolder.Contents(
-        parameters: bestLoss != nil ? best : watch.refusedInARow > 0 ? good[0] : weights,
+        parameters: bestLoss != nil
+          ? best : watch.refusedInARow > 0 ? good[average == nil ? 0 : 3] : measured.parameters,
         vocabulary: corpus.vocabulary,
         precision: settings.precision, card: card.markdown, provenance: provenance,
         trainer: ModelFolder.TrainerFiles(state: state, tensors: stateTensors + goodTensors)),
@@ -489,7 +501,7 @@ extension Trainer {
       "corpus_sha256": JSONValue(corpusDigest), "command": JSONValue(job.command),
       "license": job.license.map { JSONValue($0) } ?? .null,
       "teacher_sha256": teacherDigest.map { JSONValue($0) } ?? .null,
-      "settings": settings.json,
+      "settings": settings.json, "averaged_steps": average.map { JSONValue($0.steps) } ?? .null,
       "watch": watch.json, "steps_since_good": JSONValue(stepsSinceGood),
     ]
   }
@@ -546,12 +558,18 @@ extension Trainer {
         step: step, loss: point[1]?.doubleValue ?? .nan, validationLoss: point[2]?.doubleValue)
     }
     best.copy(saved.model.parameters)
-    for (name, values) in stateTensors {
-      guard let tensor = files.tensors.first(where: { $0.name == name }) else {
-        throw corrupt("the tensors \"\(name)\" are missing")
+    // An average that is asked for only now starts from the latest weights.
+    let averaged = files.state["averaged_steps"]?.intValue.flatMap { $0 >= 0 ? $0 : nil }
+    func restore(_ tensors: [(name: String, values: Parameters<Float>)]) throws {
+      for (name, values) in tensors where averaged != nil || !name.hasSuffix("average") {
+        guard let tensor = files.tensors.first(where: { $0.name == name }) else {
+          throw corrupt("the tensors \"\(name)\" are missing")
+        }
+        values.copy(tensor.values)
       }
-      values.copy(tensor.values)
     }
+    try restore(stateTensors)
+    if let averaged { average?.resume(steps: averaged) } else { average?.weights.copy(weights) }
     // Runs that were begun without them have no good state on record but the latest.
     guard let json = files.state["watch"] else {
       keepAsGood()
@@ -562,11 +580,7 @@ extension Trainer {
     else { throw corrupt("its record of losses is damaged") }
     self.watch = watch
     self.stepsSinceGood = stepsSinceGood
-    for (name, values) in goodTensors {
-      guard let tensor = files.tensors.first(where: { $0.name == name }) else {
-        throw corrupt("the tensors \"\(name)\" are missing")
-      }
-      values.copy(tensor.values)
-    }
+    try restore(goodTensors)
+    if averaged == nil, average != nil { good[3].copy(good[0]) }
   }
 }

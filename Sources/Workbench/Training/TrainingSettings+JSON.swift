@@ -59,6 +59,7 @@ extension TrainingSettings {
     if let targetLoss { members.append(("target_loss", JSONValue(targetLoss))) }
     // What is off is not written, as before there was such a setting.
     if attention != .softmax { members.append(("attention", JSONValue(attention.rawValue))) }
+    if average > 0 { members.append(("average", JSONValue(average))) }
     if let distillation {
       members.append(("distill", JSONValue(distillation.folder)))
       members.append(("distill_temperature", JSONValue(distillation.temperature)))
@@ -109,6 +110,10 @@ extension TrainingSettings {
         return nil
       }
       attention = normalizer
+    }
+    if let value = json["average"] {
+      guard let steps = value.intValue, steps > 0 else { return nil }
+      average = steps
     }
     if let value = json["distill"] {
       guard let folder = value.stringValue,

@@ -32,6 +32,8 @@ public struct TrainingSettings: Sendable, Equatable {
   public var clip = 1.0
   /// The share of each residual branch that is dropped.
   public var dropout = 0.0
+  /// The weights that are measured and kept are averages over about so many steps; 0 for the latest themselves.
+  public var average = 0
   public var objective = Objective()
   /// Who teaches; nil to learn from the text alone.
   public var distillation: Distillation?
@@ -86,7 +88,7 @@ public struct TrainingOptions: Sendable {
   public var distillTemperature, distillWeight: Double?
   public var optimizer: OptimizerKind?
   public var learningRate, adamLearningRate, beta1, beta2, weightDecay: Double?
-  public var warmup: Int?
+  public var warmup, average: Int?
   public var schedule: Schedule.Shape?
   public var clip, dropout, labelSmoothing, zLoss, validation: Double?
   public var evaluateEvery, sampleEvery, saveEvery: Int?
@@ -183,6 +185,7 @@ extension TrainingSettings {
     schedule.shape = options.schedule ?? schedule.shape
     schedule.warmup = options.warmup ?? schedule.warmup
     clip = options.clip ?? clip
+    average = options.average ?? average
     objective.labelSmoothing = options.labelSmoothing ?? 0
     objective.zLoss = options.zLoss ?? 0
     distillation = options.distill.map {
@@ -217,7 +220,7 @@ extension TrainingSettings {
       attention: attention)
   }
 
-  /// Changes what may change when a run is resumed: how long it is and how often it reports.
+  /// Changes what may change when a run is resumed: how long it is, how often it reports, and what it keeps.
   public mutating func change(_ options: TrainingOptions) throws {
     try options.validate()
     if let minutes = options.minutes { duration = .minutes(minutes) }
@@ -227,6 +230,7 @@ extension TrainingSettings {
     sampleEvery = options.sampleEvery ?? sampleEvery
     saveEvery = options.saveEvery ?? saveEvery
     precision = options.precision ?? precision
+    average = options.average ?? average
   }
 
   /// How often the training text will be read.
@@ -290,6 +294,7 @@ extension TrainingOptions {
     try check("beta2", beta2, 0...0.999_999_99)
     try check("weight-decay", weightDecay, 0...100)
     try check("warmup", warmup, 0...1_000_000_000)
+    try check("average", average, 0...1_000_000)
     try check("clip", clip, 0...1e9)
     try check("dropout", dropout, 0...0.95)
     try check("label-smoothing", labelSmoothing, 0...0.95)
