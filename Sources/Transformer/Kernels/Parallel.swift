@@ -8,17 +8,24 @@ import Synchronization
 public func forEachInParallel(
   _ count: Int, threads: Int, _ body: @Sendable (Int) -> Void
 ) {
+  forEachInParallel(count, threads: threads) { item, _ in body(item) }
+}
+
+/// The same, with a worker's number in 0..<threads as well: an item may use what belongs to its worker, such as room to compute in.
+public func forEachInParallel(
+  _ count: Int, threads: Int, _ body: @Sendable (_ item: Int, _ worker: Int) -> Void
+) {
   let workers = min(count, threads)
   guard workers > 1 else {
-    for item in 0..<count { body(item) }
+    for item in 0..<count { body(item, 0) }
     return
   }
   let next = Atomic(0)
-  DispatchQueue.concurrentPerform(iterations: workers) { _ in
+  DispatchQueue.concurrentPerform(iterations: workers) { worker in
     while true {
       let item = next.add(1, ordering: .relaxed).oldValue
       guard item < count else { return }
-      body(item)
+      body(item, worker)
     }
   }
 }

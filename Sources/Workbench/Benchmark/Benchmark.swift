@@ -79,7 +79,7 @@ public struct StepBenchmark: Sendable {
     _ settings: TrainingSettings, vocabularySize: Int, threads: Int, seconds minimum: Double
   ) throws -> StepBenchmark {
     let configuration = try settings.configuration(vocabularySize: vocabularySize)
-    let run = Run(configuration, settings)
+    let run = Run(configuration, settings, threads: threads)
     for _ in 0..<3 { run.step(threads: threads) }
     var (data, pass, optimizer, whole) = ([Double](), [Double](), [Double](), [Double]())
     var spent = 0.0
@@ -120,12 +120,13 @@ public struct StepBenchmark: Sendable {
     private var batches: Batches
     private var step = 0
 
-    init(_ configuration: Configuration, _ settings: TrainingSettings) {
+    init(_ configuration: Configuration, _ settings: TrainingSettings, threads: Int) {
       self.settings = settings
       let weights = Parameters<Float>(configuration)
       weights.initialize(seed: settings.seed)
       model = Model(weights)
-      batchStep = BatchStep(configuration, batch: settings.batch, context: settings.context)
+      batchStep = BatchStep(
+        configuration, batch: settings.batch, context: settings.context, threads: threads)
       optimizer = Optimizer(configuration, kind: settings.optimizer)
       let generator = CounterGenerator(seed: settings.seed, stream: .order)
       let tokens = (0..<max(10_000, 3 * settings.context)).map {
@@ -137,13 +138,7 @@ public struct StepBenchmark: Sendable {
 
     @discardableResult
     func step(threads: Int) -> (data: Double, pass: Double, optimizer: Double) {
-      let data = Benchmark.seconds {
-        for shard in batchStep.shards {
-          for (slot, sequence) in shard.sequences.enumerated() {
-            batches.write(step: step, sequence: sequence, into: shard.activations, slot: slot)
-          }
-        }
-      }
+      let data = Benchmark.seconds { batchStep.take(step: step, of: &batches) }
       let dropout =
         settings.dropout > 0
         ? Dropout(rate: settings.dropout, seed: settings.seed, step: step) : nil

@@ -2,15 +2,17 @@ import Transformer
 
 /// One training step's forward and backward over a batch, cut into shards.
 ///
-/// The number of shards is a function of the batch's shape, never of the machine. Each shard has its own activations and gradient, a worker
-/// runs whole shards, and the gradients are added up in the order of the shards: so the result does not depend on the number of
-/// threads, to the last bit.
+/// The number of shards is a function of the batch's shape, never of the machine. Each shard has its own gradient, a worker
+/// runs whole shards in memory of its own, and the gradients are added up in the order of the shards: so the result does not depend on
+/// the number of threads, to the last bit.
 final class BatchStep {
-  let shards: [Shard]
+  private let shards: [Shard]
+  /// What each worker computes in: activations for shards of each size.
+  private let workspaces: [[Workspace]]
   private let batch, context: Int
   /// What each shard found, (shards, 5): summed loss, objective, and the terms of the latter.
   private let sums: Matrix<Double>
-  /// Who teaches, if anybody, and room for what it says to each shard.
+  /// Who teaches, if anybody.
   private let teacher: Teacher?
   /// The summed squares of each piece of the gradient, (pieces, 1).
   private let squares: Matrix<Double>
@@ -18,11 +20,25 @@ final class BatchStep {
   /// Elements of the gradient that are added up as one task.
   private static let piece = 16_384
 
-  struct Shard {
+  private final class Shard {
     /// Which sequences of the batch it has.
     let sequences: Range<Int>
-    let activations: Activations<Float>
+    /// Their characters, and what follows each.
+    var tokens, targets: [Int32]
     let gradient: Parameters<Float>
+
+    init(_ configuration: Configuration, sequences: Range<Int>, context: Int) {
+      self.sequences = sequences
+      tokens = Array(repeating: 0, count: sequences.count * context)
+      targets = tokens
+      gradient = Parameters(configuration)
+    }
+  }
+
+  private struct Workspace {
+    let activations: Activations<Float>
+    /// The teacher's pass, and what it says.
+    let lesson: (activations: Activations<Float>, targets: SoftTargets<Float>)?
   }
 
   /// What a step found.
@@ -46,8 +62,6 @@ final class BatchStep {
   struct Teacher {
     let model: Model<Float>
     let temperature, hardWeight: Double
-    /// For each shard: the pass, and what it says.
-    fileprivate var lessons: [(activations: Activations<Float>, targets: SoftTargets<Float>)] = []
 
     init(_ model: Model<Float>, temperature: Double, hardWeight: Double) {
       self.model = model
@@ -56,31 +70,36 @@ final class BatchStep {
     }
   }
 
-  init(_ configuration: Configuration, batch: Int, context: Int, teacher: Teacher? = nil) {
+  /// - Parameter threads: the most that `run` will be given.
+  init(
+    _ configuration: Configuration, batch: Int, context: Int, teacher: Teacher? = nil, threads: Int
+  ) {
     self.batch = batch
     self.context = context
+    self.teacher = teacher
     let count = Self.shardCount(batch: batch, context: context)
-    shards = (0..<count).map { index in
-      let sequences = index * batch / count..<(index + 1) * batch / count
-      return Shard(
-        sequences: sequences,
-        activations: Activations(configuration, sequences: sequences.count, context: context),
-        gradient: Parameters(configuration))
+    let shards = (0..<count).map { index in
+      Shard(
+        configuration, sequences: index * batch / count..<(index + 1) * batch / count,
+        context: context)
     }
-    sums = Matrix(rows: count, columns: 5)
-    var taught = teacher
-    if let teacher {
-      taught?.lessons = shards.map {
+    func workspace(_ sequences: Int) -> Workspace {
+      let lesson = teacher.map { teacher in
         let activations = Activations<Float>(
-          teacher.model.configuration, sequences: $0.sequences.count, context: context,
-          forBackward: false)
+          teacher.model.configuration, sequences: sequences, context: context, forBackward: false)
         let targets = SoftTargets(
           logits: activations.logits, temperature: teacher.temperature,
           hardWeight: teacher.hardWeight)
-        return (activations, targets)
+        return (activations: activations, targets: targets)
       }
+      return Workspace(
+        activations: Activations(configuration, sequences: sequences, context: context),
+        lesson: lesson)
     }
-    self.teacher = taught
+    let sizes = Set(shards.map(\.sequences.count)).sorted()
+    workspaces = (0..<max(1, min(threads, count))).map { _ in sizes.map(workspace) }
+    self.shards = shards
+    sums = Matrix(rows: count, columns: 5)
     squares = Matrix(
       rows: (configuration.parameterCount + Self.piece - 1) / Self.piece, columns: 1)
   }
@@ -88,19 +107,32 @@ final class BatchStep {
   /// The gradient of the mean objective, once `run` has returned.
   var gradient: Parameters<Float> { shards[0].gradient }
 
+  /// Takes the characters of a step.
+  func take(step: Int, of batches: inout Batches) {
+    for shard in shards {
+      for (slot, sequence) in shard.sequences.enumerated() {
+        batches.write(
+          step: step, sequence: sequence, tokens: &shard.tokens, targets: &shard.targets,
+          slot: slot)
+      }
+    }
+  }
+
   /// Forward, backward, and the sum of the shards' gradients.
   func run(
     _ model: Model<Float>, objective: Objective, dropout: Dropout?, threads: Int
   ) -> Outcome {
     let scale = 1 / Float(batch * context)
     nonisolated(unsafe) let this = self
-    forEachInParallel(shards.count, threads: threads) { index in
+    forEachInParallel(shards.count, threads: min(threads, workspaces.count)) { index, worker in
       let shard = this.shards[index]
+      let workspace = this.workspace(of: worker, for: shard)
       let firstRow = shard.sequences.lowerBound * this.context
-      model.forward(shard.activations, dropout: dropout, firstRow: firstRow)
+      model.forward(workspace.activations, dropout: dropout, firstRow: firstRow)
       let found = model.backward(
-        shard.activations, into: shard.gradient, objective: objective,
-        softTargets: this.softTargets(index), scale: scale, dropout: dropout, firstRow: firstRow)
+        workspace.activations, into: shard.gradient, objective: objective,
+        softTargets: this.softTargets(workspace), scale: scale, dropout: dropout,
+        firstRow: firstRow)
       this.sums[index][0] = found.loss
       this.sums[index][1] = found.objective
       this.sums[index][2] = found.smoothing
@@ -115,12 +147,21 @@ final class BatchStep {
       gradientNorm: norm)
   }
 
-  /// What the teacher says to a shard's characters.
-  private func softTargets(_ index: Int) -> SoftTargets<Float>? {
-    guard let teacher else { return nil }
-    let (own, targets) = teacher.lessons[index]
-    let tokens = shards[index].activations.tokens
-    for i in tokens.indices { own.tokens[i] = tokens[i] }
+  /// A worker's room for a shard of this size, with the shard's characters in it.
+  private func workspace(of worker: Int, for shard: Shard) -> Workspace {
+    let own = workspaces[worker]
+    let workspace = own.first { $0.activations.sequences == shard.sequences.count } ?? own[0]
+    for i in shard.tokens.indices {
+      workspace.activations.tokens[i] = shard.tokens[i]
+      workspace.activations.targets[i] = shard.targets[i]
+    }
+    return workspace
+  }
+
+  /// What the teacher says to the characters of a workspace.
+  private func softTargets(_ workspace: Workspace) -> SoftTargets<Float>? {
+    guard let teacher, let (own, targets) = workspace.lesson else { return nil }
+    for i in own.tokens.indices { own.tokens[i] = workspace.activations.tokens[i] }
     teacher.model.forward(own)
     return targets
   }

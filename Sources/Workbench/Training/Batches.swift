@@ -40,16 +40,18 @@ package struct Batches {
   /// - Parameters:
   ///   - step: 0 for the first.
   ///   - sequence: in 0..<batch.
-  ///   - slot: the sequence of `activations` that receives it.
+  ///   - tokens, targets: receive its characters, and what follows each.
+  ///   - slot: the sequence of these that receives it.
   package mutating func write(
-    step: Int, sequence: Int, into activations: Activations<Float>, slot: Int
+    step: Int, sequence: Int, tokens ownTokens: inout [Int32], targets ownTargets: inout [Int32],
+    slot: Int
   ) {
     let (epoch, index) = (step * batch + sequence).quotientAndRemainder(dividingBy: windows)
     if epoch != self.epoch { shuffle(epoch) }
     let first = start + Int(order[index]) * context
     for t in 0..<context {
-      activations.tokens[slot * context + t] = tokens[first + t]
-      activations.targets[slot * context + t] = tokens[first + t + 1]
+      ownTokens[slot * context + t] = tokens[first + t]
+      ownTargets[slot * context + t] = tokens[first + t + 1]
     }
   }
 

@@ -145,7 +145,8 @@ public final class Trainer {
     measured = average.map { Model($0.weights) } ?? model
     good = (0..<(average == nil ? 3 : 4)).map { _ in Parameters(configuration) }
     batchStep = BatchStep(
-      configuration, batch: settings.batch, context: settings.context, teacher: teacher)
+      configuration, batch: settings.batch, context: settings.context, teacher: teacher,
+      threads: job.threads)
     batches = Batches(
       split.training, context: settings.context, batch: settings.batch, seed: settings.seed)
     evaluator =
@@ -289,11 +290,7 @@ extension Trainer {
   ) throws {
     let before = clock.elapsed
     let progress = progress(clock)
-    for shard in batchStep.shards {
-      for (slot, sequence) in shard.sequences.enumerated() {
-        batches.write(step: step, sequence: sequence, into: shard.activations, slot: slot)
-      }
-    }
+    batchStep.take(step: step, of: &batches)
     let dropout =
       settings.dropout > 0
       ? Dropout(rate: settings.dropout, seed: settings.seed, step: step) : nil

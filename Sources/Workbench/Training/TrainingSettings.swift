@@ -113,7 +113,7 @@ public enum Preset: String, Sendable, Equatable, CaseIterable {
     case .tiny:
       (s.layers, s.width, s.headWidth, s.context, s.batch) = (4, 128, 128, 256, 8)
       (s.learningRate, s.adamLearningRate) = (0.04, 0.006)
-      s.duration = .steps(560)
+      s.duration = .steps(530)
     case .small:
       (s.layers, s.width, s.headWidth, s.context, s.batch) = (5, 192, 128, 256, 12)
       (s.learningRate, s.adamLearningRate) = (0.03, 0.0045)
@@ -202,7 +202,7 @@ extension TrainingSettings {
     dropout = options.dropout ?? Self.dropout(epochs: epochs)
     weightDecay = options.weightDecay ?? Self.weightDecay(epochs: epochs)
 
-    let interval = Self.interval(duration)
+    let interval = evaluationInterval(trainingCharacters: trainingCharacters)
     evaluateEvery = options.evaluateEvery ?? interval
     sampleEvery = options.sampleEvery ?? 0
     saveEvery = options.saveEvery ?? interval
@@ -255,10 +255,14 @@ extension TrainingSettings {
     epochs <= 4 ? 0.1 : epochs <= 15 ? 0.2 : 0.5
   }
 
-  private static func interval(_ duration: Duration) -> Int {
+  /// Ten evaluations in a run, or fewer where they would take more than about a twentieth of its time. A character costs a third in an
+  /// evaluation of what it costs in training.
+  private func evaluationInterval(trainingCharacters: Int) -> Int {
+    let heldOut = Double(trainingCharacters) * validation / (1 - validation)
+    let fewest = Int((20 * heldOut / 3 / Double(batch * context)).rounded(.up))
     switch duration {
-    case .steps(let steps): max(1, (steps + 9) / 10)
-    case .minutes: 100
+    case .steps(let steps): return max(1, min(steps, max((steps + 9) / 10, fewest)))
+    case .minutes: return max(100, fewest)
     }
   }
 }
