@@ -206,6 +206,17 @@ import Workbench
     #expect(page.contains("and 50 characters more"))
   }
 
+  @Test func manyLineBreaksAreNoLongBlank() throws {
+    let model = try randomModel(characters: ["\n"], context: 8)
+    let report = try TemperatureComparison.run(
+      model, prompt: "\n", temperatures: [1], samples: 2, length: 9, seed: 4)
+    let page = ComparisonPage(report, curves: nil, model: "m", command: nil).page.document.markup
+    // The first text has an element for each character, the second one for all.
+    #expect(page.split(separator: ">↵</i>").count == 1 + 6)
+    #expect(page.split(separator: ">↵\n</i>").count == 1 + 1)
+    #expect(page.contains(">\n\n↵↵↵↵↵↵↵\n</i>"))
+  }
+
   @Test func theCorpusOfAModelStandsBesideItsWeights() throws {
     try ModelFolderFixture.withFolder { root in
       for folder in ["weights/fables", "weights/notes", "corpus", "other/fables"] {

@@ -126,6 +126,8 @@ public struct ResponseCurves: Sendable, Equatable {
     ]
     return groups.compactMap { group in
       var plot = Plot(title: group.title, xTitle: "temperature")
+      // The same in every plot, also where texts at some temperature do not have a measure.
+      if let low = temperatures.first, let high = temperatures.last { plot.xRange = low...high }
       for (color, (measure, name)) in group.measures.enumerated() {
         guard let curve = self[measure] else { continue }
         plot.series.append(series(curve, name: name, color: color))

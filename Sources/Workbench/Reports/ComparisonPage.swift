@@ -163,26 +163,42 @@ package struct ComparisonPage {
       """
   }
 
+  /// The characters of a text that are shown. Of many line breaks in a row all but two are shown
+  /// as marks: a text of nothing else, which a low temperature may give, would be a long blank.
+  private static func shown(_ sample: Sample) -> [(text: String, character: GeneratedCharacter)] {
+    let characters = Array(sample.characters.prefix(mostCharacters))
+    var breaks = 0
+    return characters.indices.map { index in
+      let text = characters[index].text
+      breaks = text == "\n" ? breaks + 1 : 0
+      guard breaks > 2 else { return (text, characters[index]) }
+      let isLast = index + 1 == characters.count || characters[index + 1].text != "\n"
+      return (isLast ? "↵\n" : "↵", characters[index])
+    }
+  }
+
   /// Each character by itself, with what there is to say about it.
   private func characters(_ sample: Sample, _ flags: [Int: [Int]]) -> HTML {
     HTML(
-      sample.characters.prefix(Self.mostCharacters).enumerated().map { index, character in
-        let shown = Self.percent(exp(character.logProbability))
+      Self.shown(sample).enumerated().map { index, shown in
+        let (text, character) = shown
+        let drawn = Self.percent(exp(character.logProbability))
         let own = Self.percent(exp(character.modelLogProbability))
-        let hint = "\(shown) when drawn, \(own) at T = 1"
+        let hint = "\(drawn) when drawn, \(own) at T = 1"
         let levels = Self.levels(character)
         guard let numbers = flags[index] else {
-          return "<i class=\"\(levels)\" title=\"\(hint)\">\(character.text)</i>"
+          return "<i class=\"\(levels)\" title=\"\(hint)\">\(text)</i>"
         }
         // A mark that nobody can see would be none.
         let visible =
           switch character.text {
-          case "\n": "↵\n"
+          case "\n": "↵"
           case " ": "␣"
           default: character.text
           }
+        let end = text.hasSuffix("\n") ? "\n" : ""
         return """
-          <i class="\(levels) part" title="\(hint)">\(visible)</i>\(Self.flag(numbers))
+          <i class="\(levels) part" title="\(hint)">\(visible)</i>\(Self.flag(numbers))\(end)
           """
       })
   }
@@ -200,13 +216,13 @@ package struct ComparisonPage {
       if !run.isEmpty { pieces.append("<i class=\"\(look)\">\(run)</i>") }
       run = ""
     }
-    for character in sample.characters.prefix(Self.mostCharacters) {
+    for (text, character) in Self.shown(sample) {
       let levels = Self.levels(character)
       if levels != look {
         end()
         look = levels
       }
-      run += character.text
+      run += text
     }
     end()
     return HTML(pieces)
@@ -255,8 +271,10 @@ package struct ComparisonPage {
     let b = ComparisonLayout.character(parting.rightCharacter)
     let shared = low.samples[0].characters.prefix(parting.index).suffix(24).map(\.text).joined()
     let before = parting.index > 24 ? "…" + shared : Self.end(of: report.prompt, 24) + shared
+    let context = before.split(separator: "\n", omittingEmptySubsequences: false)
+      .joined(separator: "↵")
     let what: HTML = """
-      <b>\(number).</b> After <span class="text">\(Display.inline(before))</span><br>T = \
+      <b>\(number).</b> After <span class="text">\(Display.inline(context))</span><br>T = \
       \(left.shortest) takes \(a), T = \(right.shortest) takes \(b), as character \
       \((parting.index + 1).grouped).
       """

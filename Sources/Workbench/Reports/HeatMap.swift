@@ -18,6 +18,18 @@ package struct HeatMap: Sendable {
     self.columnLabels = columnLabels
   }
 
+  /// How wide the map is in CSS pixels, and the width to which it may shrink before its labels
+  /// become too small to read.
+  package func widths(cell: Double) -> (natural: Double, least: Double) {
+    let size = Self.labelSize(cell: cell)
+    let natural =
+      (rowLabels.isEmpty ? 2 : 2 * size) + cell * Double(values.map(\.count).max() ?? 0) + 2
+    return (natural, rowLabels.isEmpty ? 0 : natural * min(1, 7 / size))
+  }
+
+  /// The height of labels, in CSS pixels before scaling.
+  private static func labelSize(cell: Double) -> Double { min(0.85 * cell, 13) }
+
   /// The map as an element of a page.
   /// - Parameters:
   ///   - cell: the side of a cell, in CSS pixels before scaling.
@@ -27,10 +39,10 @@ package struct HeatMap: Sendable {
     hint: (_ row: Int, _ column: Int, _ value: Double) -> String? = { _, _, _ in nil }
   ) -> HTML {
     let columns = values.map(\.count).max() ?? 0
-    let size = min(0.85 * cell, 13)
+    let size = Self.labelSize(cell: cell)
     let room = 2 * size
     let (left, top) = (rowLabels.isEmpty ? 2 : room, columnLabels.isEmpty ? 2 : room)
-    let width = left + cell * Double(columns) + 2
+    let width = widths(cell: cell).natural
     let height = top + cell * Double(values.count) + 2
     var pieces: [HTML] = []
     if cell >= 9 {
@@ -55,7 +67,7 @@ package struct HeatMap: Sendable {
     }
     return """
       <svg class="plot map" viewBox="0 0 \(width) \(height)" role="img" aria-label="\(title)" \
-      style="--label: \(size)px; --width: \(width)px">\(pieces)</svg>
+      style="--label: \(size)px">\(pieces)</svg>
       """
   }
 }

@@ -71,8 +71,9 @@ package enum AttentionLayout {
         "\(labels[row]) looks at \(labels[column]), \(row - column) back: "
           + "\((100 * value).decimals(1))%"
       }
+      let widths = heat.widths(cell: cell)
       return """
-        <figure><h2>Layer \(layer + 1)</h2><div class="scroll" tabindex="0">\(drawing)</div></figure>
+        <figure style="--natural: \(widths.natural)px; --least: \(widths.least)px"><h2>Layer \(layer + 1)</h2><div class="scroll" tabindex="0">\(drawing)</div></figure>
 
         """
     }
@@ -93,16 +94,15 @@ package enum AttentionLayout {
         """, style: style)
   }
 
-  /// Maps stand side by side where there is room. They shrink to seven tenths, where labels can
-  /// still be read, and scroll from there on.
+  /// Maps stand side by side where there is room. They shrink while labels can be read, and scroll
+  /// from there on.
   private static let style: HTML = """
     .maps { display: flex; flex-wrap: wrap; gap: 0 2rem; }
-    .maps > figure { min-width: 0; max-width: 100%; flex: 0 1 auto; }
+    .maps > figure { flex: 1 1 max(50% - 1rem, var(--least)); min-width: 0;
+      max-width: min(100%, var(--natural)); }
     .maps h2 { margin: 1rem 0 .25rem; font-size: 1rem; }
-    .maps svg { width: min(100%, var(--width)); min-width: calc(.7 * var(--width)); }
-    @media (min-width: 60rem) {
-      .maps > figure { flex-basis: calc(50% - 1rem); }
-    }
+    .maps svg { min-width: var(--least); }
+    @media (max-width: 60rem) { .maps > figure { flex-basis: 100%; } }
     @media print { .maps svg { min-width: 0; } }
     """
 }

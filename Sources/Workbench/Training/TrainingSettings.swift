@@ -113,7 +113,7 @@ public enum Preset: String, Sendable, Equatable, CaseIterable {
     case .tiny:
       (s.layers, s.width, s.headWidth, s.context, s.batch) = (4, 128, 128, 256, 8)
       (s.learningRate, s.adamLearningRate) = (0.04, 0.006)
-      s.duration = .steps(530)
+      s.duration = .steps(560)
     case .small:
       (s.layers, s.width, s.headWidth, s.context, s.batch) = (5, 192, 128, 256, 12)
       (s.learningRate, s.adamLearningRate) = (0.03, 0.0045)
