@@ -5,10 +5,11 @@
 /// <https://huggingface.co/docs/safetensors/index#format>.
 ///
 /// Stricter than the reference reader, which accepts these and we do not: white space before the
-/// JSON, repeated keys, unknown fields in an entry, empty names and names with control or format
-/// characters, more than 8 dimensions, shapes whose non-zero dimensions overflow beside a zero,
-/// padding other than spaces, a null `__metadata__`, more than 1024 entries in it, headers over 1
-/// MiB (unless the caller allows more), and checksums of ours that are incomplete.
+/// JSON, repeated keys (of which it sees only the last, so whatever is wrong with the others),
+/// unknown fields in an entry, empty names and names with control or format characters, more than 8
+/// dimensions, shapes whose non-zero dimensions overflow beside a zero, padding other than spaces, a
+/// null `__metadata__`, more than 1024 entries in it, headers over 1 MiB (unless the caller allows
+/// more), and checksums of ours that are incomplete.
 public struct SafetensorsHeader: Equatable, Sendable {
   /// In the order of the header.
   public let tensors: [TensorInfo]

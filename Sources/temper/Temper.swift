@@ -31,6 +31,11 @@ struct Temper: ParsableCommand {
 
   static func main() {
     Interrupts.prepare()
+    do {
+      try Provisions.check()
+    } catch {
+      leave(early: error)
+    }
     var command: ParsableCommand
     do {
       try checkName(CommandLine.arguments.dropFirst().first)
@@ -51,6 +56,14 @@ struct Temper: ParsableCommand {
     guard let name, !name.hasPrefix("-"), !names.contains(name) else { return }
     let meant = Suggestion.nearest(to: name, among: names).map { "; did you mean \($0)?" }
     throw ValidationError("there is no command \(name)\(meant ?? "")")
+  }
+
+  /// Ends the program at once, without giving libraries a chance to wait for what they do not get.
+  static func leave(early error: any Error) -> Never {
+    let console = Console.error()
+    console.line("temper: \(Display.inline("\(error)"))")
+    try? console.flush()
+    _exit(1)
   }
 
   /// Ends the program because the arguments ask for help, or make no sense.

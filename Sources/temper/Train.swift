@@ -65,17 +65,26 @@ struct Train: ParsableCommand {
   }
 
   func run() throws {
-    // To be told to end is to be interrupted: the step is finished and saved.
+    // To be told to end is to be interrupted: the step is finished and saved. So it is when the terminal is closed.
     Interrupts.install(SIGTERM)
+    Interrupts.install(SIGHUP)
     Interrupts.set(.record)
     let trainer = try trainer()
     let report: TrainingReport = json ? JSONReport() : TextReport()
+    // Nobody to report to is no reason to lose what was trained.
+    var unheard: ConsoleError?
     let end = try trainer.run(
-      shouldStop: { Interrupts.isRequested }, onEvent: { try report.show($0) })
-    if end.reason == .interrupted {
-      try report.note("to go on: temper train \(resumeArguments) --resume")
+      shouldStop: { Interrupts.isRequested || unheard != nil },
+      onEvent: { event in
+        guard unheard == nil else { return }
+        do { try report.show(event) } catch let error as ConsoleError { unheard = error }
+      })
+    if Interrupts.isRequested {
+      try? report.note("to go on: temper train \(resumeArguments) --resume")
       throw ExitCode(130)
     }
+    if let unheard { throw unheard }
+    if end.reason == .interrupted { throw ExitCode(130) }
   }
 
   private var folder: String { out ?? Self.defaultFolder(files[0]) }

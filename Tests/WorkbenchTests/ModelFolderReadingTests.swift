@@ -241,43 +241,6 @@ private typealias Fixture = ModelFolderFixture
 
   // MARK: - Damage
 
-  @Test func everyTruncationIsDetected() throws {
-    try Fixture.withFolder { path in
-      var contents = try Fixture.contents(precision: .bfloat16)
-      contents.trainer = Fixture.trainer(contents.parameters.configuration)
-      try ModelFolder.save(contents, to: path)
-      let inspected = Set(["README.md", "tokenizer_config.json"])
-      for (name, bytes) in try Fixture.files(path) where !inspected.contains(name) {
-        // Without the line feed at its end a JSON file says the same.
-        let end = bytes.count - (name.hasSuffix(".json") ? 1 : 0)
-        let dense = min(end, name.hasSuffix(".json") ? end : 500)
-        let lengths = Array(0..<dense) + Array(stride(from: dense, to: end, by: 307))
-        for length in lengths {
-          try Fixture.write(Array(bytes[..<length]), path + "/" + name)
-          #expect(throws: (any Error).self, "\(name) cut at \(length)") {
-            try ModelFolder.inspect(path)
-          }
-        }
-        try Fixture.write(bytes, path + "/" + name)
-      }
-      _ = try ModelFolder.inspect(path)
-    }
-  }
-
-  @Test func everyFlippedBitOfTheWeightsIsDetected() throws {
-    try Fixture.withFolder { path in
-      try ModelFolder.save(try Fixture.contents(precision: .bfloat16), to: path)
-      let file = path + "/model.safetensors"
-      let bytes = try Fixture.read(file)
-      for bit in stride(from: 0, to: 8 * bytes.count, by: 29) {
-        var changed = bytes
-        changed[bit / 8] ^= 1 << (bit % 8)
-        try Fixture.write(changed, file)
-        #expect(throws: (any Error).self, "bit \(bit)") { try ModelFolder.load(path) }
-      }
-    }
-  }
-
   /// Whatever is done to the JSON files, reading them ends, with a model or an error that is safe
   /// to print.
   @Test func changedBytesNeverTrap() throws {

@@ -87,10 +87,11 @@ enum Program {
       errors: String(decoding: errors, as: UTF8.self), outputBytes: bytes)
   }
 
-  /// Starts it.
+  /// Starts it, or another program.
   static func spawn(
     _ arguments: [String], environment: [String: String], folder: TemporaryFolder,
-    attributes: Int32 = 0, connect: (inout posix_spawn_file_actions_t) -> Void
+    attributes: Int32 = 0, program: String? = nil,
+    connect: (inout posix_spawn_file_actions_t) -> Void
   ) throws -> pid_t {
     #if canImport(Darwin)
       var actions: posix_spawn_file_actions_t? = nil
@@ -121,11 +122,12 @@ enum Program {
       "LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin", "NO_COLOR": "1",
     ]
     for (name, value) in environment { variables[name] = value.isEmpty ? nil : value }
-    var argv = ([try path()] + arguments).map { strdup($0) } + [nil]
+    let program = try program ?? path()
+    var argv = ([program] + arguments).map { strdup($0) } + [nil]
     var envp = variables.map { strdup("\($0.key)=\($0.value)") } + [nil]
     defer { for text in argv + envp { free(text) } }
     var process: pid_t = 0
-    let code = posix_spawn(&process, try path(), &actions, &flags, &argv, &envp)
+    let code = posix_spawn(&process, program, &actions, &flags, &argv, &envp)
     guard code == 0 else { throw Trouble("the program cannot be started: error \(code)") }
     return process
   }

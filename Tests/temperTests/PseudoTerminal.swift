@@ -8,7 +8,7 @@ import Testing
 
 /// The program on a terminal, with a test in place of the person.
 final class PseudoTerminal {
-  private let master: Int32
+  private var master: Int32
   private let process: pid_t
   private var isOver = false
   private var unread: [UInt8] = []
@@ -27,7 +27,7 @@ final class PseudoTerminal {
 
   init(
     _ fixture: ModelFixture, _ arguments: [String] = [], environment: [String: String] = [:],
-    columns: UInt16 = 80
+    columns: UInt16 = 80, program: String? = nil
   ) throws {
     var ends: (program: Int32, person: Int32) = (-1, -1)
     var name = [CChar](repeating: 0, count: 1024)
@@ -45,7 +45,7 @@ final class PseudoTerminal {
     // The first terminal that the leader of a new session opens becomes its controlling terminal.
     process = try Program.spawn(
       arguments, environment: variables, folder: fixture.folder,
-      attributes: Self.newSession
+      attributes: Self.newSession, program: program
     ) { actions in
       posix_spawn_file_actions_addopen(&actions, 0, terminal, O_RDWR, 0)
       posix_spawn_file_actions_adddup2(&actions, 0, 1)
@@ -59,7 +59,28 @@ final class PseudoTerminal {
       var status: Int32 = 0
       waitpid(process, &status, 0)
     }
+    if master >= 0 { close(master) }
+  }
+
+  /// How the terminal treats what is typed: whether lines are edited by the system, whether keys are echoed, and so on.
+  var modes: tcflag_t {
+    var settings = termios()
+    tcgetattr(master, &settings)
+    return settings.c_lflag
+  }
+
+  /// Waits until the terminal's modes are these.
+  func expect(modes: tcflag_t) throws {
+    try Program.wait("the terminal's modes", process) { self.modes == modes }
+  }
+
+  /// Closes the terminal's window.
+  /// - Returns: the program's exit code.
+  func hangUp() throws -> Int32 {
     close(master)
+    master = -1
+    isOver = true
+    return try Program.end(of: process)
   }
 
   /// Types keys.

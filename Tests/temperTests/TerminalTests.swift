@@ -308,7 +308,76 @@ struct TerminalTests {
     #expect(try terminal.enter("lo").contains(try continuation("hello", seed: 7)))
   }
 
-  @Test("A closed terminal or SIGTERM ends the program", arguments: [SIGTERM, SIGHUP])
+  @Test("Ctrl-Z under a shell gives the terminal back, and fg goes on where it was")
+  func suspensionUnderAShell() throws {
+    let shell = try PseudoTerminal(
+      fixture, ["-i"], environment: ["PS1": "shell: ", "ENV": ""], program: "/bin/sh")
+    try shell.expect("shell: ")
+    try shell.type("\(try Program.path()) --length 20 --seed 7\r")
+    try shell.expect("/help")
+    try shell.prompt()
+    try shell.type("hel")
+    try shell.expect("hel")
+    let editing = shell.modes
+    #expect(editing & tcflag_t(ICANON) == 0)
+    try shell.type("\u{1A}")
+    try shell.expect("shell: ")
+    // Lines are the system's own again, and echoed.
+    try shell.type("stty -a\r")
+    let settings = try shell.expect("shell: ").split { " \r\n;".contains($0) }
+    #expect(settings.contains("icanon") && settings.contains("echo"))
+    try shell.type("fg\r")
+    try shell.expect("hel")
+    try shell.expect(modes: editing)
+    try shell.type("lo\r")
+    let reply = try shell.expect("20 characters")
+    #expect(reply.contains(try continuation("hello", seed: 7)))
+    try shell.type(Self.ctrlD)
+    try shell.expect("shell: ")
+    try shell.type("exit\r")
+    #expect(try shell.end() == 0)
+  }
+
+  @Test(
+    "However it ends, the terminal is as it was", arguments: ["\u{4}", "/quit\r", "TERM", "HUP"])
+  func terminalIsRestored(ending: String) throws {
+    let terminal = try PseudoTerminal(fixture, ["--length", "5"])
+    let before = terminal.modes
+    try terminal.prompt()
+    #expect(terminal.modes != before)
+    switch ending {
+    case "TERM": terminal.signal(SIGTERM)
+    case "HUP": terminal.signal(SIGHUP)
+    default: try terminal.type(ending)
+    }
+    _ = try terminal.end()
+    #expect(terminal.modes == before)
+  }
+
+  @Test("When the terminal is closed, the conversation ends")
+  func closedTerminal() throws {
+    #expect(try start().hangUp() == 128 + SIGHUP)
+  }
+
+  @Test("When the terminal is closed during training, what was trained is saved")
+  func closedTerminalInTraining() throws {
+    let text = (0..<200).map { "the fox saw \($0) hens. " }.joined()
+    let file = try fixture.folder.write(text, to: "notes.txt")
+    let out = fixture.folder.file("trained")
+    let terminal = try PseudoTerminal(
+      fixture,
+      [
+        "train", file, "--out", out, "--steps", "1000000", "--layers", "1", "--width", "16",
+        "--head-width", "8", "--context", "16", "--batch", "4", "--save-every", "0",
+      ])
+    try terminal.expect("training: ")
+    usleep(300_000)
+    #expect(try terminal.hangUp() == 130)
+    let inspection = try fixture.run(["inspect", out, "--json"])
+    #expect(inspection.code == 0 && inspection.output.contains(#""has_trainer":true"#))
+  }
+
+  @Test("SIGTERM ends the program, and so does SIGHUP", arguments: [SIGTERM, SIGHUP])
   func termination(number: Int32) throws {
     let terminal = try start()
     terminal.signal(number)

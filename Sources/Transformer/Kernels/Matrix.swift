@@ -1,3 +1,9 @@
+#if canImport(Darwin)
+  import Darwin
+#else
+  import Glibc
+#endif
+
 /// Memory for a fixed number of scalars, zero at first, aligned for vector instructions.
 ///
 /// A `Matrix` is a view into a storage and keeps it alive. Copies of a view share the memory.
@@ -10,14 +16,12 @@ public final class Storage<Scalar: Real>: @unchecked Sendable {
   /// Allocates `count` zeros.
   public init(count: Int) {
     let bytes = max(count, 1) * MemoryLayout<Scalar>.stride
-    let memory = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64)
-    // All bits of a floating-point zero are zero, and filling bytes is fast whatever the scalar.
-    memory.initializeMemory(as: UInt8.self, repeating: 0, count: bytes)
-    base = memory.bindMemory(to: Scalar.self, capacity: max(count, 1))
+    // All bits of a floating-point zero are zero.
+    base = Memory.zeros(bytes: bytes).bindMemory(to: Scalar.self, capacity: max(count, 1))
     self.count = count
   }
 
-  deinit { base.deallocate() }
+  deinit { free(base) }
 }
 
 /// A row-major view of `rows` x `columns` scalars, each row `stride` scalars after the last.

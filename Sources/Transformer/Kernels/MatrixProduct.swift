@@ -1,5 +1,9 @@
 import CBlas
 
+#if canImport(Glibc)
+  import Glibc
+#endif
+
 /// A matrix as it enters a product: as it is stored, or transposed.
 public protocol Factor<Scalar> {
   associatedtype Scalar: Real
@@ -83,6 +87,30 @@ public enum Blas {
       openblas_set_num_threads(1)
     #endif
   }()
+
+  /// Whether there is address space left for the buffers that the library takes when a thread first asks it for a product.
+  ///
+  /// OpenBLAS asks the system again and again, for ever, when it is refused one; so it must not come to that. Its own threads
+  /// take one each, too.
+  public static var hasRoom: Bool {
+    #if canImport(Accelerate)
+      return true
+    #else
+      let bytes = 1 << 27
+      let count = min(2 * max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))), 16)
+      var buffers: [UnsafeMutableRawPointer] = []
+      defer { for buffer in buffers { munmap(buffer, bytes) } }
+      for _ in 0..<count {
+        guard
+          let buffer = mmap(
+            nil, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+          buffer != MAP_FAILED
+        else { return false }
+        buffers.append(buffer)
+      }
+      return true
+    #endif
+  }
 }
 
 extension Float {

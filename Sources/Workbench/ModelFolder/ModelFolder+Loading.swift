@@ -115,6 +115,11 @@ extension ModelFolder {
       try ModelFolder.checkTensors(
         of: weights, parameters.entries.map { ($0.name, $0.shape) },
         alsoAllowed: configuration.isTied ? [head] : [])
+      if let fingerprint = weights.header.metadata[configurationKey] {
+        guard try fingerprint == ModelFolder.fingerprint(configuration) else {
+          throw ModelFolderError.otherConfiguration(folder: path)
+        }
+      }
       for entry in parameters.entries {
         try weights.readFloats(entry.name, into: parameters.row(entry).buffer)
       }
@@ -147,11 +152,32 @@ extension ModelFolder {
   static func json(_ folder: String, _ name: String) throws -> FileObject {
     let path = FileSystem.join(folder, name)
     let bytes = try named(path) { try FileSystem.read(path, maximumBytes: 1 << 24) }
+    return try object(bytes, of: path)
+  }
+
+  private static func object(_ bytes: [UInt8], of file: String) throws -> FileObject {
     do {
-      return try FileObject(file: path, JSON.parse(bytes))
+      return try FileObject(file: file, JSON.parse(bytes))
     } catch let error as JSONError {
-      throw ModelFolderError.json(file: path, error)
+      throw ModelFolderError.json(file: file, error)
     }
+  }
+
+  /// The shape that the bytes of a config.json name, which errors call `file`.
+  package static func configuration(_ bytes: [UInt8], of file: String) throws -> Configuration {
+    try ConfigFile.configuration(object(bytes, of: file))
+  }
+
+  /// The characters that the bytes of a tokenizer.json name.
+  package static func vocabulary(_ bytes: [UInt8], of file: String) throws -> Vocabulary {
+    try TokenizerFile.vocabulary(object(bytes, of: file))
+  }
+
+  /// The settings that the bytes of a generation_config.json name.
+  package static func generationDefaults(
+    _ bytes: [UInt8], of file: String
+  ) throws -> GenerationDefaults {
+    try GenerationFile.defaults(object(bytes, of: file))
   }
 
   /// A safetensors file of the folder, its header checked.

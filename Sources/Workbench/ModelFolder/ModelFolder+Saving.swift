@@ -96,6 +96,7 @@ extension ModelFolder {
   private static func weights(_ contents: Contents) throws -> SafetensorsWriter {
     var writer = SafetensorsWriter(metadata: [
       "format": "pt", vocabularyKey: try fingerprint(contents.vocabulary),
+      configurationKey: try fingerprint(contents.parameters.configuration),
     ])
     let type: SafetensorsWriter.FloatType = contents.precision == .float32 ? .f32 : .bf16
     add(contents.parameters, as: type, to: &writer)
@@ -117,6 +118,20 @@ extension ModelFolder {
   /// The metadata that ties weights to their vocabulary: the same number of other characters would
   /// give plausible nonsense.
   static let vocabularyKey = "temper.vocabulary"
+
+  /// The metadata that ties weights to their shape: another context or another epsilon would fit the same tensors.
+  static let configurationKey = "temper.configuration"
+
+  /// The SHA-256 of what the mathematics depends on, as a JSON array.
+  static func fingerprint(_ configuration: Configuration) throws -> String {
+    let c = configuration
+    return SHA256.hexadecimal(
+      of: try JSON.serialize([
+        JSONValue(c.vocabularySize), JSONValue(c.layers), JSONValue(c.width),
+        JSONValue(c.headWidth), JSONValue(c.feedForward), JSONValue(c.context), .bool(c.isTied),
+        .string(c.attention.rawValue), .number(c.ropeTheta), .number(c.normEpsilon),
+      ]))
+  }
 
   /// The SHA-256 of the characters as a JSON array.
   static func fingerprint(_ vocabulary: Vocabulary) throws -> String {

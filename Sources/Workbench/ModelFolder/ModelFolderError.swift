@@ -32,6 +32,8 @@ public enum ModelFolderError: Error, Equatable, Sendable {
   case vocabularySize(folder: String, config: Int, tokenizer: Int)
   /// The weights were trained with other characters than tokenizer.json has.
   case otherVocabulary(folder: String)
+  /// config.json has another shape, context, base of the rotary positions or epsilon than the weights were saved with.
+  case otherConfiguration(folder: String)
   /// config.json describes more numbers than the weights have.
   case tooFewWeights(folder: String, config: Int, weights: Int)
   case missingTensor(file: String, tensor: String)
@@ -81,6 +83,9 @@ extension ModelFolderError: CustomStringConvertible {
     case .otherVocabulary(let folder):
       "\(shown(folder)): model.safetensors was trained with other characters, or another"
         + " order of them, than tokenizer.json has;"
+        + " the files are not of the same model, copy them again"
+    case .otherConfiguration(let folder):
+      "\(shown(folder)): config.json has changed since model.safetensors was saved;"
         + " the files are not of the same model, copy them again"
     case .tooFewWeights(let folder, let config, let weights):
       "\(shown(folder)): config.json describes a model of \(config) parameters, and"

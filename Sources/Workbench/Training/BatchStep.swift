@@ -10,6 +10,8 @@ final class BatchStep {
   /// What each worker computes in: activations for shards of each size.
   private let workspaces: [[Workspace]]
   private let batch, context: Int
+  /// Sees a part of the gradient before it is summed: where tests put broken numbers.
+  var onGradient: ((Parameters<Float>) -> Void)?
   /// What each shard found, (shards, 5): summed loss, objective, and the terms of the latter.
   private let sums: Matrix<Double>
   /// Who teaches, if anybody.
@@ -168,6 +170,7 @@ final class BatchStep {
 
   /// Adds the shards' gradients into the first's and returns the length of the sum.
   private func sumGradients(threads: Int) -> Double {
+    onGradient?(gradient)
     let total = gradient.elements
     nonisolated(unsafe) let this = self
     forEachInParallel(squares.rows, threads: threads) { index in

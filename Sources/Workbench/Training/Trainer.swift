@@ -73,7 +73,7 @@ public final class Trainer {
 
   private var firstStep = 0
   private var stepSeconds = 0.0
-  private var watch = Watch()
+  package private(set) var watch = Watch()
   private var stepsSinceGood = 0
   /// The weights and moments that a run gone wrong goes back to.
   private let good: [Parameters<Float>]
@@ -253,6 +253,8 @@ extension Trainer {
       if isDue(settings.saveEvery), !isLast { try saveOrReport(onEvent) }
     }
     seconds = clock.elapsed
+    // What the last steps broke is not to be kept.
+    if !isSound { restoreGood() }
     if bestLoss == nil { best.copy(measured.parameters) }
     try save()
     if let folder = job.folder { try onEvent(.saved(step: step, path: folder)) }
@@ -268,6 +270,11 @@ extension Trainer {
     LanguageModel(
       model: Model((bestLoss == nil ? measured.parameters : best).copy()),
       vocabulary: job.corpus.vocabulary, name: job.folder ?? "model")
+  }
+
+  /// Sees, and may change, a part of each step's gradient before it is judged.
+  package func onGradient(_ body: @escaping (Parameters<Float>) -> Void) {
+    batchStep.onGradient = body
   }
 
   /// How much of the run is done, in steps or in time.
@@ -301,14 +308,19 @@ extension Trainer {
       step += 1
       stepSeconds += clock.elapsed - before
       try onEvent(.skipped(step: step, loss: outcome.loss))
-      if watch.refusedInARow >= Watch.patience {
-        try rollBack()
-        try onEvent(.rolledBack(step: step, rateFactor: watch.rateFactor))
-      }
+      if watch.refusedInARow >= Watch.patience { try goBack(onEvent) }
       return
     }
-    // The gradient was ordinary here, so these weights are good.
-    if stepsSinceGood >= Watch.snapshotInterval { keepAsGood() }
+    if stepsSinceGood >= Watch.snapshotInterval {
+      guard isSound else {
+        step += 1
+        stepSeconds += clock.elapsed - before
+        try goBack(onEvent)
+        return
+      }
+      // The gradient was ordinary here, so these weights are good.
+      keepAsGood()
+    }
     stepsSinceGood += 1
     let factor = settings.schedule.factor(step: step, progress: progress) * watch.rateFactor
     let isTooLong = settings.clip > 0 && outcome.gradientNorm > settings.clip
@@ -337,14 +349,25 @@ extension Trainer {
     stepsSinceGood = 0
   }
 
-  /// Goes back to the last good state with half the learning rate, or gives up.
-  private func rollBack() throws {
+  /// Whether weights and moments are numbers that can be reckoned with. The sum is beyond numbers if one of them is beyond
+  /// 1.8e19, too, which none ever is.
+  private var isSound: Bool {
+    stateTensors.allSatisfy { $0.values.elements.sumOfSquares.isFinite }
+  }
+
+  private func restoreGood() {
     for (kept, current) in zip(good, stateTensors) { current.values.copy(kept) }
     stepsSinceGood = 0
+  }
+
+  /// Goes back to the last good state with half the learning rate, or gives up.
+  private func goBack(_ onEvent: (TrainingEvent) throws -> Void) throws {
+    restoreGood()
     guard watch.rollbacks < Watch.maximumRollbacks else {
       throw TrainingStopped.diverged(step: step, rollbacks: watch.rollbacks)
     }
     watch.rolledBack()
+    try onEvent(.rolledBack(step: step, rateFactor: watch.rateFactor))
   }
 
   private func evaluate(
@@ -357,8 +380,11 @@ extension Trainer {
       return
     }
     let evaluation = evaluator.evaluate(measured, tokens: split.validation)
-    // A comparison with NaN is false: a loss beyond numbers is never the best.
-    let isBest = evaluation.loss < bestLoss ?? .infinity
+    // A comparison with NaN is false: a loss beyond numbers is never the best. Nor are weights that are, and that this text
+    // happens not to need.
+    let isBest =
+      evaluation.loss < bestLoss ?? .infinity
+      && measured.parameters.elements.sumOfSquares.isFinite
     if isBest {
       bestLoss = evaluation.loss
       bestStep = step
@@ -440,8 +466,8 @@ private struct Stopwatch {
 // MARK: - Saving and resuming
 
 extension Trainer {
-  /// The names of the tensors of a training state.
-  private var stateTensors: [(name: String, values: Parameters<Float>)] {
+  /// The weights and the optimizer's moments as they are now, with the names that a training state gives them.
+  package var stateTensors: [(name: String, values: Parameters<Float>)] {
     [("weights", weights), ("first", optimizer.first), ("second", optimizer.second)]
       + (average.map { [("average", $0.weights)] } ?? [])
   }

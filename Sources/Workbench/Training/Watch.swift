@@ -4,6 +4,7 @@ import Safetensors
 ///
 /// A step is refused when its loss or the length of its gradient
 /// - is not a finite number, or,
+/// - until `enough` steps have been taken, the loss is more than 2 nats above the first one, or,
 /// - once `enough` steps have been taken, is far outside what the last `window` of them had: a loss of more than median + 1 nat + 10 x the median
 ///   absolute deviation, or a gradient more than 100 times as long as the median one.
 ///
@@ -20,6 +21,7 @@ package struct Watch: Equatable {
   /// Steps taken between two good states that are kept.
   package static let snapshotInterval = 50
 
+  private var firstLoss: Double?
   private(set) var losses: [Double] = []
   private(set) var norms: [Double] = []
   package private(set) var refusedInARow = 0
@@ -39,6 +41,7 @@ package struct Watch: Equatable {
       return false
     }
     refusedInARow = 0
+    firstLoss = firstLoss ?? loss
     losses.append(loss)
     norms.append(gradientNorm)
     if losses.count > Self.window {
@@ -49,7 +52,7 @@ package struct Watch: Equatable {
   }
 
   private func isOrdinary(_ loss: Double, _ norm: Double) -> Bool {
-    guard losses.count >= Self.enough else { return true }
+    guard losses.count >= Self.enough else { return loss <= (firstLoss ?? loss) + 2 }
     let center = Self.median(losses)
     let deviation = Self.median(losses.map { abs($0 - center) })
     return loss <= center + 1 + 10 * deviation && norm <= 100 * Self.median(norms)
@@ -68,6 +71,7 @@ extension Watch {
   /// What resuming exactly needs of it.
   package var json: JSONValue {
     [
+      "first_loss": .numberOrNull(firstLoss),
       "losses": .array(losses.map { JSONValue($0) }), "norms": .array(norms.map { JSONValue($0) }),
       "refused_in_a_row": JSONValue(refusedInARow), "refused": JSONValue(refused),
       "rollbacks": JSONValue(rollbacks),
@@ -83,6 +87,7 @@ extension Watch {
       let refused = json["refused"]?.intValue, refused >= inARow,
       let rollbacks = json["rollbacks"]?.intValue, (0...Self.maximumRollbacks).contains(rollbacks)
     else { return nil }
+    firstLoss = json["first_loss"]?.doubleValue
     self.losses = losses
     self.norms = norms
     refusedInARow = inARow
