@@ -105,7 +105,9 @@ private func fuzzText(_ bytes: [UInt8]) {
       let vocabulary = try? Vocabulary(characters: characters)
     else { return nil }
     let parameters = Parameters<Float>(configuration)
-    let random = GradientCheck.randomParameters(configuration, seed: 3).elements.elements
+    // A row does not keep its parameters alive.
+    let source = GradientCheck.randomParameters(configuration, seed: 3)
+    let random = withExtendedLifetime(source) { source.elements.elements }
     for index in random.indices { parameters.elements[index] = Float(random[index]) }
     return LanguageModel(model: Model(parameters), vocabulary: vocabulary, name: "fuzz")
   }()

@@ -57,7 +57,9 @@ import Workbench
           #expect(isStateSound, "\(place)")
           #expect(lastLoss < 4, "\(place)")
         }
-        if abs(value) < 1 { #expect(failure == nil && trainer.watch.refused == 0, "\(place)") }
+        // The root of a negative second moment is no number, however small.
+        let isHarmless = abs(value) < 1 && (value > 0 || groups[group].name != "second")
+        if isHarmless { #expect(failure == nil && trainer.watch.refused == 0, "\(place)") }
       }
     }
   }

@@ -332,6 +332,7 @@ struct TerminalTests {
     try shell.type("lo\r")
     let reply = try shell.expect("20 characters")
     #expect(reply.contains(try continuation("hello", seed: 7)))
+    try shell.prompt()
     try shell.type(Self.ctrlD)
     try shell.expect("shell: ")
     try shell.type("exit\r")
