@@ -9,7 +9,8 @@ package enum Suggestion {
     if begun.count == 1 { return begun.first }
     let allowed = word.count < 4 ? 1 : word.count / 3
     var best: (candidate: String, distance: Int)?
-    for candidate in candidates {
+    // A difference in length has to be made up by as many insertions or deletions.
+    for candidate in candidates where abs(candidate.count - word.count) <= allowed {
       let distance = distance(word, candidate.lowercased())
       if distance <= allowed, distance < best?.distance ?? .max { best = (candidate, distance) }
     }
