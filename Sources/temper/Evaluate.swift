@@ -80,7 +80,9 @@ struct Evaluate: ParsableCommand {
     let bigram = BigramBaseline(training, vocabularySize: model.vocabulary.count)
     let bigramLoss = bigram?.loss(tokens)
     let descentLoss = bigram?.descended()?.loss(tokens)
-    let zeros = try AttentionMap.zeros(in: tokens, model: model)
+    let zeros =
+      model.configuration.attention == .softmax
+      ? nil : try AttentionMap.zeros(in: tokens, model: model)
     Interrupts.set(.record)
     let calibration =
       calibrate
@@ -113,9 +115,9 @@ struct Evaluate: ParsableCommand {
         "bits_per_character": .numberOrNull(evaluation.bitsPerCharacter),
         "perplexity": .numberOrNull(evaluation.perplexity),
         "accuracy": .numberOrNull(evaluation.accuracy),
-        "attention_zeros": .array(zeros.map { JSONValue($0) }), "split": JSONValue(split.rawValue),
-        "model": JSONValue(model.name),
+        "split": JSONValue(split.rawValue), "model": JSONValue(model.name),
       ]
+      if let zeros { object["attention_zeros"] = .array(zeros.map { JSONValue($0) }) }
       for (key, value) in calibration?.json ?? [:] { object[key] = value }
       try output.write(bytes: JSON.serialize(.object(object)))
       output.line()
@@ -132,7 +134,7 @@ struct Evaluate: ParsableCommand {
         output.line(
           "attention    buys \((bigramLoss - evaluation.loss).decimals(4)) nats a character")
       }
-      if model.configuration.attention != .softmax {
+      if let zeros {
         let mean = zeros.reduce(0, +) / Double(zeros.count)
         output.line(
           "zeros        \((100 * mean).decimals(1))% of attention's weights; by layer "

@@ -79,12 +79,11 @@ struct Train: ParsableCommand {
         guard unheard == nil else { return }
         do { try report.show(event) } catch let error as ConsoleError { unheard = error }
       })
-    if Interrupts.isRequested {
+    if end.reason == .interrupted, Interrupts.isRequested {
       try? report.note("to go on: temper train \(resumeArguments) --resume")
       throw ExitCode(130)
     }
     if let unheard { throw unheard }
-    if end.reason == .interrupted { throw ExitCode(130) }
   }
 
   private var folder: String { out ?? Self.defaultFolder(files[0]) }

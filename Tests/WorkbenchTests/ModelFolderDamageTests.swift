@@ -18,7 +18,8 @@ private typealias Fixture = ModelFolderFixture
     try ModelFolder.save(
       ModelFolder.Contents(
         parameters: Fixture.parameters(configuration),
-        vocabulary: try Vocabulary(characters: ["a", "é", "守"]), card: "# A card\n",
+        vocabulary: try Vocabulary(characters: ["a", "é", "守"]), precision: .bfloat16,
+        card: "# A card\n",
         provenance: Fixture.provenance,
         trainer: ModelFolder.TrainerFiles(
           state: ["step": 20, "random": JSONValue(UInt64.max), "loss": 0.1],
@@ -119,8 +120,21 @@ private typealias Fixture = ModelFolderFixture
     }
   }
 
-  /// What may be edited stays readable, or is refused with a message that is safe to print.
-  @Test func everyBitOfTheSamplingDefaults() throws {
+  /// The sampling defaults are read strictly where somebody asks for all of them.
+  @Test func truncatedSamplingDefaults() throws {
+    try Fixture.withFolder { path in
+      _ = try save(to: path)
+      let file = path + "/generation_config.json"
+      let bytes = try Fixture.read(file)
+      for length in 0..<bytes.count - 1 {
+        try Fixture.write(Array(bytes[..<length]), file)
+        #expect(throws: (any Error).self, "cut at \(length)") { try ModelFolder.inspect(path) }
+      }
+    }
+  }
+
+  /// What may be edited changes nothing that the model computes with.
+  @Test func everyBitOfWhatMayBeEdited() throws {
     try Fixture.withFolder { path in
       let model = try save(to: path)
       let state = try #require(read(path)).trainer.state

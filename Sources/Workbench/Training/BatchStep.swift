@@ -152,7 +152,8 @@ final class BatchStep {
   /// A worker's room for a shard of this size, with the shard's characters in it.
   private func workspace(of worker: Int, for shard: Shard) -> Workspace {
     let own = workspaces[worker]
-    let workspace = own.first { $0.activations.sequences == shard.sequences.count } ?? own[0]
+    guard let workspace = own.first(where: { $0.activations.sequences == shard.sequences.count })
+    else { preconditionFailure("there is a workspace for each size of shard") }
     for i in shard.tokens.indices {
       workspace.activations.tokens[i] = shard.tokens[i]
       workspace.activations.targets[i] = shard.targets[i]

@@ -472,6 +472,11 @@ extension Trainer {
       + (average.map { [("average", $0.weights)] } ?? [])
   }
 
+  /// The part of the good state that is measured and kept: the weights, which come first, or their average, which comes last.
+  private var goodMeasured: Parameters<Float> {
+    average == nil ? good[0] : good[good.count - 1]
+  }
+
   /// The same of the state that a run gone wrong goes back to.
   private var goodTensors: [(name: String, values: Parameters<Float>)] {
     zip(stateTensors, good).map { ("good_" + $0.name, $1) }
@@ -505,7 +510,7 @@ extension Trainer {
     try ModelFolder.save(
       ModelFolder.Contents(
         parameters: bestLoss != nil
-          ? best : watch.refusedInARow > 0 ? good[average == nil ? 0 : 3] : measured.parameters,
+          ? best : watch.refusedInARow > 0 ? goodMeasured : measured.parameters,
         vocabulary: corpus.vocabulary,
         precision: settings.precision, card: card.markdown, provenance: provenance,
         trainer: ModelFolder.TrainerFiles(state: state, tensors: stateTensors + goodTensors)),
@@ -604,6 +609,6 @@ extension Trainer {
     self.watch = watch
     self.stepsSinceGood = stepsSinceGood
     try restore(goodTensors)
-    if averaged == nil, average != nil { good[3].copy(good[0]) }
+    if averaged == nil, average != nil { goodMeasured.copy(good[0]) }
   }
 }

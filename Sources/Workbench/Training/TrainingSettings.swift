@@ -202,10 +202,10 @@ extension TrainingSettings {
     dropout = options.dropout ?? Self.dropout(epochs: epochs)
     weightDecay = options.weightDecay ?? Self.weightDecay(epochs: epochs)
 
-    let interval = evaluationInterval(trainingCharacters: trainingCharacters)
-    evaluateEvery = options.evaluateEvery ?? interval
+    evaluateEvery =
+      options.evaluateEvery ?? evaluationInterval(trainingCharacters: trainingCharacters)
     sampleEvery = options.sampleEvery ?? 0
-    saveEvery = options.saveEvery ?? interval
+    saveEvery = options.saveEvery ?? Self.interval(duration)
   }
 
   /// The learning rate of fine-tuning as a share of that for a new model.
@@ -255,15 +255,22 @@ extension TrainingSettings {
     epochs <= 4 ? 0.1 : epochs <= 15 ? 0.2 : 0.5
   }
 
+  /// A tenth of a run.
+  private static func interval(_ duration: Duration) -> Int {
+    switch duration {
+    case .steps(let steps): max(1, (steps + 9) / 10)
+    case .minutes: 100
+    }
+  }
+
   /// Ten evaluations in a run, or fewer where they would take more than about a twentieth of its time. A character costs a third in an
   /// evaluation of what it costs in training.
   private func evaluationInterval(trainingCharacters: Int) -> Int {
     let heldOut = Double(trainingCharacters) * validation / (1 - validation)
     let fewest = Int((20 * heldOut / 3 / Double(batch * context)).rounded(.up))
-    switch duration {
-    case .steps(let steps): return max(1, min(steps, max((steps + 9) / 10, fewest)))
-    case .minutes: return max(100, fewest)
-    }
+    let interval = max(Self.interval(duration), fewest)
+    guard case .steps(let steps) = duration else { return interval }
+    return min(interval, steps)
   }
 }
 

@@ -11,7 +11,7 @@ import Safetensors
 /// Medians make a few odd steps harmless, and refused steps leave no trace in them: after one bad step, the good ones that
 /// follow are judged as if it had not been. A loss that falls, as in early training, can never be too high.
 package struct Watch: Equatable {
-  /// Steps that are remembered, and how many must be before a finite one can be refused.
+  /// Steps that are remembered, and how many must be before one is judged by their medians.
   package static let window = 64
   package static let enough = 32
   /// Refused steps in a row after which the run goes back to the last good state.
@@ -21,7 +21,6 @@ package struct Watch: Equatable {
   /// Steps taken between two good states that are kept.
   package static let snapshotInterval = 50
 
-  private var firstLoss: Double?
   private(set) var losses: [Double] = []
   private(set) var norms: [Double] = []
   package private(set) var refusedInARow = 0
@@ -41,7 +40,6 @@ package struct Watch: Equatable {
       return false
     }
     refusedInARow = 0
-    firstLoss = firstLoss ?? loss
     losses.append(loss)
     norms.append(gradientNorm)
     if losses.count > Self.window {
@@ -52,7 +50,8 @@ package struct Watch: Equatable {
   }
 
   private func isOrdinary(_ loss: Double, _ norm: Double) -> Bool {
-    guard losses.count >= Self.enough else { return loss <= (firstLoss ?? loss) + 2 }
+    // So early none has been forgotten yet: the first one remembered is the very first.
+    guard losses.count >= Self.enough else { return loss <= (losses.first ?? loss) + 2 }
     let center = Self.median(losses)
     let deviation = Self.median(losses.map { abs($0 - center) })
     return loss <= center + 1 + 10 * deviation && norm <= 100 * Self.median(norms)
@@ -71,7 +70,6 @@ extension Watch {
   /// What resuming exactly needs of it.
   package var json: JSONValue {
     [
-      "first_loss": .numberOrNull(firstLoss),
       "losses": .array(losses.map { JSONValue($0) }), "norms": .array(norms.map { JSONValue($0) }),
       "refused_in_a_row": JSONValue(refusedInARow), "refused": JSONValue(refused),
       "rollbacks": JSONValue(rollbacks),
@@ -87,7 +85,6 @@ extension Watch {
       let refused = json["refused"]?.intValue, refused >= inARow,
       let rollbacks = json["rollbacks"]?.intValue, (0...Self.maximumRollbacks).contains(rollbacks)
     else { return nil }
-    firstLoss = json["first_loss"]?.doubleValue
     self.losses = losses
     self.norms = norms
     refusedInARow = inARow
