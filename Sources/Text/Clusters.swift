@@ -64,8 +64,11 @@ extension Normalization {
 /// Finds the token of a cluster: a table for single scalars of the basic plane, a dictionary for
 /// the rest.
 struct ClusterIndex: Sendable {
-  /// Token by scalar value, -1 where there is none; as long as the largest scalar asks for.
-  private var singles = [Int32](repeating: -1, count: 128)
+  /// Tokens of the scalars of one page of 256 after the other, -1 where there is none. The first page is empty: all pages without a
+  /// token share it.
+  private var singles = [Int32](repeating: -1, count: 256)
+  /// Where the page of a scalar begins in `singles`, by its higher eight bits.
+  private var pages = [Int32](repeating: 0, count: 256)
   /// Token by UTF-8 bytes. A slice as the key lets a text be looked up without copying it.
   private var others: [ArraySlice<UInt8>: Int32] = [:]
 
@@ -73,20 +76,19 @@ struct ClusterIndex: Sendable {
   @inline(__always)
   func token(of cluster: Clusters.Element, in bytes: [UInt8]) -> Int32 {
     if cluster.isSingleScalar, cluster.scalar < 0x10000 {
-      let index = Int(cluster.scalar)
-      return index < singles.count ? singles[index] : -1
+      return singles[Int(pages[Int(cluster.scalar >> 8)]) + Int(cluster.scalar & 0xFF)]
     }
     return others[bytes[cluster.start..<cluster.end]] ?? -1
   }
 
   mutating func insert(_ cluster: Clusters.Element, in bytes: [UInt8], token: Int32) {
     if cluster.isSingleScalar, cluster.scalar < 0x10000 {
-      let index = Int(cluster.scalar)
-      if index >= singles.count {
-        let count = Swift.max(index + 1, Swift.min(singles.count * 2, 0x10000))
-        singles.append(contentsOf: repeatElement(-1, count: count - singles.count))
+      let page = Int(cluster.scalar >> 8)
+      if pages[page] == 0 {
+        pages[page] = Int32(singles.count)
+        singles.append(contentsOf: repeatElement(-1, count: 256))
       }
-      singles[index] = token
+      singles[Int(pages[page]) + Int(cluster.scalar & 0xFF)] = token
     } else {
       // A copy of its own, so that the index does not keep the whole text alive.
       others[ArraySlice(Array(bytes[cluster.start..<cluster.end]))] = token

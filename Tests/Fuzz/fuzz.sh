@@ -37,6 +37,8 @@ limits=(-max_total_time=4)
 [ "$form" = short ] || limits=(-runs="$runs")
 # Swift's runtime keeps what it caches; leaks are not what is looked for.
 export ASAN_OPTIONS=detect_leaks=0
+# A second thread of OpenBLAS would only wait, and take a processor for it.
+export OPENBLAS_NUM_THREADS=1
 for target in "${targets[@]}"; do
   swiftc "${flags[@]}" -D "${target^^}" Tests/Fuzz/Fuzz.swift "$build"/*.o -lutf8proc -lopenblas \
     -module-name Fuzz -o "$build/$target" 2>&1 | grep -v 'Cannot export local symbol' || true
