@@ -28,6 +28,17 @@ INLINE void store_part(vector v, float *p, long count) {
   for (long i = 0; i < count; i++) p[i] = v[i];
 }
 
+/// Eight floats, or fewer at the end of a row.
+INLINE vector load_some(const float *p, long count) {
+  return count == 8 ? load(p) : load_part(p, count, 0);
+}
+INLINE void store_some(vector v, float *p, long count) {
+  if (count == 8)
+    store(v, p);
+  else
+    store_part(v, p, count);
+}
+
 INLINE integers as_integers(vector v) { return (integers)v; }
 INLINE vector as_floats(integers v) { return (vector)v; }
 /// a where the mask is set, b elsewhere.

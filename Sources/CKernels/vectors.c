@@ -78,6 +78,22 @@ INLINE float dot3(const float *x, const float *y, const float *z, long count) {
   return sum(a + b) + rest;
 }
 
+INLINE void adamw(
+    const struct temper_adamw_step *step, const float *gradient, float *first, float *second,
+    float *weights, long count) {
+  for (long i = 0; i < count; i += 8) {
+    long n = count - i < 8 ? count - i : 8;
+    vector g = step->gradient_scale * load_some(gradient + i, n);
+    vector m = step->beta1 * load_some(first + i, n) + (1 - step->beta1) * g;
+    vector v = step->beta2 * load_some(second + i, n) + (1 - step->beta2) * g * g;
+    vector w = step->kept * load_some(weights + i, n) -
+        step->rate * m / (__builtin_elementwise_sqrt(v) * step->root + step->epsilon);
+    store_some(m, first + i, n);
+    store_some(v, second + i, n);
+    store_some(w, weights + i, n);
+  }
+}
+
 EACH_PROCESSOR(
     float, temper_exponentials, exponentials,
     (const float *x, float shift, float *y, long count), (x, shift, y, count))
@@ -88,3 +104,8 @@ EACH_PROCESSOR(
 EACH_PROCESSOR(
     float, temper_dot3, dot3, (const float *x, const float *y, const float *z, long count),
     (x, y, z, count))
+EACH_PROCESSOR(
+    void, temper_adamw, adamw,
+    (const struct temper_adamw_step *step, const float *gradient, float *first, float *second,
+     float *weights, long count),
+    (step, gradient, first, second, weights, count))

@@ -3,9 +3,10 @@
 #
 #   Tests/Fuzz/fuzz.sh [short|full] [TARGET...]
 #
-# short is for continuous integration; full tries RUNS inputs (10,000,000) on each target. A crash, an input that takes a second
-# (looked at again by itself: the machine may have been busy) or one that takes a piece of memory of 64 MB is a failure; that
-# input is then kept in the current folder. Inputs that reach new code go to a temporary folder: Tests/Fuzz/corpus stays as it is.
+# short is for continuous integration; full tries RUNS inputs (10,000,000) on each target. Text and conversation go in rounds of a million,
+# each from the seeds again and, after the first, of 64 bytes at most: what has run for long works on long, slow inputs only. A crash, an
+# input that takes a second (looked at again by itself: the machine may have been busy) or one that takes a piece of memory of 64 MB is a
+# failure; that input is then kept in the current folder. Inputs that reach new code go to a temporary folder: Tests/Fuzz/corpus stays as it is.
 # BUILD names a folder to keep what was built in; what it holds is used again.
 set -euo pipefail
 form=${1:-short}
@@ -33,8 +34,6 @@ for module in Safetensors Text Transformer Workbench; do
 done
 echo "built in $SECONDS s"
 
-limits=(-max_total_time=4)
-[ "$form" = short ] || limits=(-runs="$runs")
 # Swift's runtime keeps what it caches; leaks are not what is looked for.
 export ASAN_OPTIONS=detect_leaks=0
 # A second thread of OpenBLAS would only wait, and take a processor for it.
@@ -42,23 +41,32 @@ export OPENBLAS_NUM_THREADS=1
 for target in "${targets[@]}"; do
   swiftc "${flags[@]}" -D "${target^^}" Tests/Fuzz/Fuzz.swift "$build"/*.o -lutf8proc -lopenblas \
     -module-name Fuzz -o "$build/$target" 2>&1 | grep -v 'Cannot export local symbol' || true
-  mkdir -p "$build/found-$target"
+  round=$runs
   case $target in
-  safetensors | text) length=512 ;;
+  safetensors) length=512 ;;
   folder) length=1024 ;;
-  session) length=128 ;;
+  text) length=512 round=1000000 ;;
+  session) length=128 round=1000000 ;;
   esac
   dictionary=()
   [ ! -f "Tests/Fuzz/$target.dict" ] || dictionary=(-dict="Tests/Fuzz/$target.dict")
-  echo "== $target"
-  "$build/$target" "${limits[@]}" -timeout=20 -report_slow_units=1 "${dictionary[@]}" -max_len=$length -malloc_limit_mb=64 -rss_limit_mb=2048 -print_final_stats=1 \
-    -verbosity=0 -artifact_prefix="$kept/$target-" "$build/found-$target" "Tests/Fuzz/corpus/$target" >"$build/$target.log" 2>&1 ||
-    { tail -n 60 "$build/$target.log"; exit 1; }
+  for ((done = 0; done < runs; done += round)); do
+    limit=(-runs=$((runs - done < round ? runs - done : round)) -seed=$((done / round + 1)))
+    [ "$form" = full ] || limit=(-max_total_time=4)
+    [ "$done" -eq 0 ] || length=64
+    echo "== $target"
+    found=$(mktemp -d "$build/found-XXXXXX")
+    "$build/$target" "${limit[@]}" -timeout=20 -report_slow_units=1 "${dictionary[@]}" -max_len=$length \
+      -malloc_limit_mb=64 -rss_limit_mb=2048 -print_final_stats=1 -verbosity=0 -artifact_prefix="$kept/$target-" \
+      "$found" "Tests/Fuzz/corpus/$target" >"$build/$target.log" 2>&1 ||
+      { tail -n 60 "$build/$target.log"; exit 1; }
+    grep -E 'number_of_executed_units|slowest_unit|peak_rss' "$build/$target.log"
+    [ "$form" = full ] || break
+  done
   for input in "$kept/$target"-slow-unit-*; do
     [ -f "$input" ] || continue
     milliseconds=$("$build/$target" -runs=1 "$input" 2>&1 | sed -n 's/^Executed .* in \([0-9]*\) ms.*/\1/p')
     [ "${milliseconds:-9999}" -lt 1000 ] || { echo "$input takes $milliseconds ms"; exit 1; }
     rm "$input"
   done
-  grep -E 'number_of_executed_units|slowest_unit|peak_rss' "$build/$target.log"
 done

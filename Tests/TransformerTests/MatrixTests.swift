@@ -48,10 +48,12 @@ import Transformer
     var testDescription: String { "(\(rows), \(inner)) · (\(inner), \(columns))" }
   }
 
-  /// Single rows and columns have paths of their own in BLAS, and 64 is a block of it.
+  /// Single rows and columns have paths of their own in BLAS, and 64 is a block of it. Our own product takes from eight rows, sixteen columns,
+  /// forty-eight rows, 384 steps and 512 columns at a time.
   static let products = [
     (1, 1, 1), (1, 5, 7), (5, 1, 7), (7, 5, 1), (1, 64, 64), (1, 1, 9), (1, 33, 1), (2, 3, 4),
-    (16, 16, 16), (17, 33, 9), (64, 65, 63), (3, 70, 130),
+    (16, 16, 16), (17, 33, 9), (64, 65, 63), (3, 70, 130), (8, 1, 1), (9, 385, 15), (49, 384, 17),
+    (53, 3, 530), (8, 770, 33),
   ].map { Product(rows: $0.0, inner: $0.1, columns: $0.2) }
 
   @Test func productByHand() {
@@ -68,8 +70,9 @@ import Transformer
 
   @Test(arguments: products)
   func productsMatchATripleLoop(_ product: Product) {
-    checkAllVariants(product, Float.self, tolerance: 3e-5)
-    checkAllVariants(product, Double.self, tolerance: 1e-13)
+    let terms = Double(max(product.inner, 100))
+    checkAllVariants(product, Float.self, tolerance: 3e-7 * terms)
+    checkAllVariants(product, Double.self, tolerance: 1e-15 * terms)
   }
 
   private func checkAllVariants<Scalar: Real>(

@@ -1,4 +1,5 @@
 import CBlas
+import CKernels
 
 #if canImport(Glibc)
   import Glibc
@@ -128,11 +129,28 @@ extension Float {
         b, Int32(bStride), a, 1, keep, c, 1)
       return
     }
+    if ownProductPays, rows >= fewestRows, inner > 0, !transposeA {
+      temper_multiply(
+        rows, columns, inner, scale, a, aStride, b, bStride, transposeB ? 1 : 0, keep, c, cStride)
+      return
+    }
     cblas_sgemm(
       CblasRowMajor, transposeA ? CblasTrans : CblasNoTrans,
       transposeB ? CblasTrans : CblasNoTrans, Int32(rows), Int32(columns), Int32(inner), scale,
       a, Int32(aStride), b, Int32(bStride), keep, c, Int32(cStride))
   }
+
+  /// Whether our product beats that of BLAS here, by 3 to 40 percent at the shapes of small models.
+  private static let ownProductPays: Bool = {
+    #if canImport(Accelerate)
+      false
+    #else
+      temper_multiply_pays() != 0
+    #endif
+  }()
+
+  /// With fewer rows, laying out the other factor is too much of the work.
+  private static let fewestRows = 8
 }
 
 extension Double {

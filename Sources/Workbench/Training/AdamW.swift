@@ -17,22 +17,13 @@ package enum AdamW {
     _ weights: Row<Float>, gradient: Row<Float>, first: Row<Float>, second: Row<Float>,
     _ step: OptimizerStep, decay: Double
   ) {
-    let (beta1, beta2) = (Float(step.beta1), Float(step.beta2))
-    let scale = Float(step.gradientScale)
-    let kept = Float(1 - step.adamRate * decay)
     let correction1 = 1 - power(step.beta1, step.step + 1)
     let correction2 = 1 - power(step.beta2, step.step + 1)
-    let rate = Float(step.adamRate / correction1)
-    let root = Float(1 / correction2.squareRoot())
-    let epsilon = Float(Self.epsilon)
-    for i in 0..<weights.count {
-      let g = gradient[i] * scale
-      let m = beta1 * first[i] + (1 - beta1) * g
-      let v = beta2 * second[i] + (1 - beta2) * g * g
-      first[i] = m
-      second[i] = v
-      weights[i] = weights[i] * kept - rate * m / (v.squareRoot() * root + epsilon)
-    }
+    AdamStep(
+      beta1: step.beta1, beta2: step.beta2, gradientScale: step.gradientScale,
+      kept: 1 - step.adamRate * decay, rate: step.adamRate / correction1,
+      root: 1 / correction2.squareRoot(), epsilon: epsilon
+    ).update(weights, gradient: gradient, first: first, second: second)
   }
 
   /// x to the power of n, for n >= 0, by repeated squaring.
