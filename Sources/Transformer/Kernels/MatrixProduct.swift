@@ -129,7 +129,8 @@ extension Float {
         b, Int32(bStride), a, 1, keep, c, 1)
       return
     }
-    if ownProductPays, rows >= fewestRows, inner > 0, !transposeA {
+    if ownProductPays, rows >= fewestRows, inner > 0, inner * columns <= largestFactor, !transposeA
+    {
       temper_multiply(
         rows, columns, inner, scale, a, aStride, b, bStride, transposeB ? 1 : 0, keep, c, cStride)
       return
@@ -151,6 +152,9 @@ extension Float {
 
   /// With fewer rows, laying out the other factor is too much of the work.
   private static let fewestRows = 8
+  /// A factor of 384 KB fits into the second-level cache. Larger ones are no faster than with BLAS, and slower where other
+  /// programs share the caches.
+  private static let largestFactor = 98_304
 }
 
 extension Double {
