@@ -67,7 +67,7 @@ INLINE void lay_out_rows(
     transpose(w + i + 8 * w_stride, w_stride, scale, panel + i * PANEL + 8, PANEL);
   }
   for (; i < inner; i++) {
-    for (long j = 0; j < PANEL; j++) 
+    for (long j = 0; j < PANEL; j++)
       panel[i * PANEL + j] = j < count ? scale * w[j * w_stride + i] : 0;
   }
 }
@@ -89,7 +89,6 @@ INLINE long least(long a, long b) { return a < b ? a : b; }
 
 INLINE void pack(long columns, long inner, const float *w, long w_stride, float *packed) {
   for (long c = 0; c < columns; c += PANEL)
-
     lay_out_rows(
         inner, least(columns - c, PANEL), w + c * w_stride, w_stride, 1, packed + c * inner);
 }
@@ -99,7 +98,8 @@ EACH_PROCESSOR(
     (long columns, long inner, const float *w, long w_stride, float *packed),
     (columns, inner, w, w_stride, packed))
 
-// How much of a product is done at once: a panel of so many steps and six rows of x stay in the nearest cache, all rows in the second one.
+// How much of a product is done at once: a panel of so many steps and six rows of x stay in the nearest cache, the other rows in the second
+// one.
 #define STEPS 384L
 #define COLUMNS (32 * PANEL)
 #define ROWS_AT_ONCE 48L
@@ -108,7 +108,7 @@ INLINE void multiply(
     long rows, long columns, long inner, float scale, const float *x, long x_stride,
     const float *w, long w_stride, int transposed, float keep, float *y, long y_stride) {
   static _Thread_local float panels[STEPS * COLUMNS] __attribute__((aligned(64)));
-  long parts = (inner + STEPS - 1) / STEPS, steps = parts > 0 ? (inner + parts - 1) / parts : 0;
+  long parts = (inner + STEPS - 1) / STEPS, steps = (inner + parts - 1) / parts;
   for (long c = 0; c < columns; c += COLUMNS) {
     long width = least(columns - c, COLUMNS);
     for (long i = 0; i < inner; i += steps) {
@@ -116,11 +116,9 @@ INLINE void multiply(
       for (long p = 0; p < width; p += PANEL) {
         long count = least(width - p, PANEL);
         if (transposed)
-
           lay_out_rows(
               depth, count, w + (c + p) * w_stride + i, w_stride, scale, panels + p * depth);
         else
-          
           lay_out_columns(
               depth, count, w + i * w_stride + c + p, w_stride, scale, panels + p * depth);
       }

@@ -37,7 +37,7 @@ void temper_multiply_packed_bfloat16(
 /// y = scale x w + keep y, or scale x wT + keep y when `transposed`: the two products of a training step in which the rows of x are read as
 /// they are stored.
 ///
-/// x has `rows` rows of `inner` floats, y as many of `columns`; w is inner x columns, or columns x inner when `transposed`. Each row starts
+/// x has `rows` rows of `inner` floats (one at least), y as many of `columns`; w is inner x columns, or columns x inner when `transposed`. Each row starts
 /// `stride` floats after the last. BLAS lays out both factors anew and clears the result first; at the widths of small models that
 /// takes a tenth of its time. Here only w is laid out, piece by piece, in 768 KB that each thread has.
 void temper_multiply(

@@ -5,25 +5,19 @@ public struct MatrixPeak: Sendable, Equatable {
   /// Billions of operations (a multiplication or an addition each) a second, on one thread and on all.
   public let oneThread, allThreads: Double
 
-  /// Square products of several sizes, plain and with the first factor transposed; the fastest counts. All threads work at the same time, each on matrices of its own.
+  /// Square products of several sizes, the fastest counts. All threads work at the same time, each on matrices of its own.
   ///
   /// - Parameter seconds: how long to measure each size.
   public static func measure(threads: Int, seconds: Double) -> MatrixPeak {
     Blas.useOneThread()
     func best(_ threads: Int) -> Double {
-      [256, 384, 512].flatMap { size in
-        [false, true].map {
-          rate(size: size, transposed: $0, threads: threads, seconds: seconds / 2)
-        }
-      }.max() ?? 0
+      [256, 384, 512].map { rate(size: $0, threads: threads, seconds: seconds) }.max() ?? 0
     }
     return MatrixPeak(oneThread: best(1), allThreads: best(threads))
   }
 
   /// The best of several rounds: what disturbs a round only makes it slower.
-  private static func rate(
-    size: Int, transposed: Bool, threads: Int, seconds: Double
-  ) -> Double {
+  private static func rate(size: Int, threads: Int, seconds: Double) -> Double {
     let operands = (0..<threads).map { _ in
       let (a, b) = (
         Matrix<Float>(rows: size, columns: size), Matrix<Float>(rows: size, columns: size)
@@ -37,9 +31,7 @@ public struct MatrixPeak: Sendable, Equatable {
       Benchmark.seconds {
         forEachInParallel(threads, threads: threads) { thread in
           let (a, b, c) = operands[thread]
-          for _ in 0..<products {
-            if transposed { multiply(a.transposed, b, into: c) } else { multiply(a, b, into: c) }
-          }
+          for _ in 0..<products { multiply(a, b, into: c) }
         }
       }
     }
