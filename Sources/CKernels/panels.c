@@ -1,131 +1,190 @@
 #include "CKernels.h"
 #include "vector.h"
 
-#define UNROLL _Pragma("clang loop unroll(full)")
-#define PANEL 16L
-
-#define WEIGHT float
-#define LOAD_PANEL(p, low, high) \
-  do {                           \
-    low = load(p);               \
-    high = load((p) + 8);        \
-  } while (0)
-#define NAME(name) name##_of_floats
-#include "panels.h"
-
-// Eight words, each with a bfloat16 (the upper half of a float) of the first eight columns below one of the last eight.
-#define WEIGHT unsigned short
-#define LOAD_PANEL(p, low, high)             \
-  do {                                       \
-    integers pairs = *(const integers *)(p); \
-    low = as_floats(pairs << 16);            \
-    high = as_floats(pairs & -65536);        \
-  } while (0)
-#define NAME(name) name##_of_halves
-#include "panels.h"
-
-EACH_PROCESSOR(
-    void, temper_multiply_packed, each_row_of_floats,
-    (long rows, long columns, long inner, const float *x, long x_stride, const float *w,
-     float keep, float *y, long y_stride),
-    (rows, columns, inner, x, x_stride, w, keep, y, y_stride))
-EACH_PROCESSOR(
-    void, temper_multiply_packed_bfloat16, each_row_of_halves,
-    (long rows, long columns, long inner, const float *x, long x_stride, const unsigned short *w,
-     float keep, float *y, long y_stride),
-    (rows, columns, inner, x, x_stride, w, keep, y, y_stride))
-
-/// Eight rows of eight times `scale`, exchanged with their columns: pairs, then fours, then halves.
-INLINE void transpose(
-    const float *from, long from_stride, float scale, float *to, long to_stride) {
-  vector r[8], s[8];
-  UNROLL for (int i = 0; i < 8; i++) r[i] = scale * load(from + i * from_stride);
-  UNROLL for (int i = 0; i < 8; i += 2) {
-    s[i] = __builtin_shufflevector(r[i], r[i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
-    s[i + 1] = __builtin_shufflevector(r[i], r[i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
-  }
-  UNROLL for (int i = 0; i < 8; i += 4) {
-    UNROLL for (int j = 0; j < 2; j++) {
-      r[i + 2 * j] = __builtin_shufflevector(s[i + j], s[i + j + 2], 0, 1, 8, 9, 4, 5, 12, 13);
-      r[i + 2 * j + 1] = __builtin_shufflevector(s[i + j], s[i + j + 2], 2, 3, 10, 11, 6, 7, 14, 15);
-    }
-  }
-  UNROLL for (int i = 0; i < 4; i++) {
-    store(__builtin_shufflevector(r[i], r[i + 4], 0, 1, 2, 3, 8, 9, 10, 11), to + i * to_stride);
-    store(
-        __builtin_shufflevector(r[i], r[i + 4], 4, 5, 6, 7, 12, 13, 14, 15),
-        to + (i + 4) * to_stride);
-  }
-}
-
-/// A panel of rows of w, the first `count` of sixteen, times `scale`.
-INLINE void lay_out_rows(
-    long inner, long count, const float *w, long w_stride, float scale, float *panel) {
-  long i = 0;
-  for (; count == PANEL && i + 8 <= inner; i += 8) {
-    transpose(w + i, w_stride, scale, panel + i * PANEL, PANEL);
-    transpose(w + i + 8 * w_stride, w_stride, scale, panel + i * PANEL + 8, PANEL);
-  }
-  for (; i < inner; i++) {
-    for (long j = 0; j < PANEL; j++)
-      panel[i * PANEL + j] = j < count ? scale * w[j * w_stride + i] : 0;
-  }
-}
-
-/// A panel of columns of w, the first `count` of sixteen, times `scale`.
-INLINE void lay_out_columns(
-    long inner, long count, const float *w, long w_stride, float scale, float *panel) {
-  for (long i = 0; i < inner; i++, w += w_stride, panel += PANEL) {
-    if (count == PANEL) {
-      store(scale * load(w), panel);
-      store(scale * load(w + 8), panel + 8);
-    } else {
-      for (long j = 0; j < PANEL; j++) panel[j] = j < count ? scale * w[j] : 0;
-    }
-  }
-}
+#define PANEL LANES
+/// Floats that memory hands over at once, on most processors.
+#define LINE 16L
+/// Rows to ask memory for before they are laid out.
+#define AHEAD 32
 
 INLINE long least(long a, long b) { return a < b ? a : b; }
 
-INLINE void pack(long columns, long inner, const float *w, long w_stride, float *packed) {
+/// Rows of a factor, and how many floats it is from a row to the next and from a step of a row to the next.
+struct rows {
+  const float *first;
+  long row, step;
+};
+
+/// How many of the rows that are left are multiplied at once.
+INLINE long strip(const int registers, long rows) {
+  if (registers == 32) return rows >= 12 ? 12 : rows >= 8 ? 8 : rows >= 4 ? 4 : rows >= 2 ? 2 : least(rows, 1);
+  return rows >= 6 && rows != 8 ? 6 : rows >= 4 ? 4 : rows >= 2 ? 2 : least(rows, 1);
+}
+
+#define WEIGHT float
+#define LOAD_PANEL(p) load(p)
+#define NAME(name) name##_of_floats
+#include "panels.h"
+
+/// Eight words, each with a bfloat16 (the upper half of a float) of the first eight columns below one of the last eight.
+INLINE vector load_halves(const unsigned short *p) {
+  typedef int words __attribute__((vector_size(32), aligned(2)));
+  words pairs = *(const words *)p;
+  return as_floats(__builtin_shufflevector(
+      pairs << 16, pairs & -65536, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
+}
+
+#define WEIGHT unsigned short
+#define LOAD_PANEL(p) load_halves(p)
+#define NAME(name) name##_of_halves
+#include "panels.h"
+
+INLINE void multiply_packed(
+    const int registers, long rows, long columns, long inner, const float *x, long x_stride,
+    const float *w, float keep, float *y, long y_stride) {
+  struct rows stored = {x, x_stride, 1};
+  struct panels_of_floats packed = {w, PANEL * inner, PANEL, 0};
+  each_row_of_floats(registers, rows, columns, inner, 1, stored, packed, keep, y, y_stride);
+}
+
+INLINE void multiply_packed_bfloat16(
+    const int registers, long rows, long columns, long inner, const float *x, long x_stride,
+    const unsigned short *w, float keep, float *y, long y_stride) {
+  struct rows stored = {x, x_stride, 1};
+  struct panels_of_halves packed = {w, PANEL * inner, PANEL, 0};
+  each_row_of_halves(registers, rows, columns, inner, 1, stored, packed, keep, y, y_stride);
+}
+
+EACH_PROCESSOR(
+    void, temper_multiply_packed, multiply_packed,
+    (long rows, long columns, long inner, const float *x, long x_stride, const float *w,
+     float keep, float *y, long y_stride),
+    rows, columns, inner, x, x_stride, w, keep, y, y_stride)
+EACH_PROCESSOR(
+    void, temper_multiply_packed_bfloat16, multiply_packed_bfloat16,
+    (long rows, long columns, long inner, const float *x, long x_stride, const unsigned short *w,
+     float keep, float *y, long y_stride),
+    rows, columns, inner, x, x_stride, w, keep, y, y_stride)
+
+typedef float four __attribute__((vector_size(16), aligned(4)));
+
+/// Four floats of each of the rows 0, 4, 8 and 12.
+INLINE vector every_fourth_row(const float *p, long stride) {
+  four a = *(const four *)p, b = *(const four *)(p + 4 * stride),
+       c = *(const four *)(p + 8 * stride), d = *(const four *)(p + 12 * stride);
+  return __builtin_shufflevector(
+      __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7),
+      __builtin_shufflevector(c, d, 0, 1, 2, 3, 4, 5, 6, 7), 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11,
+      12, 13, 14, 15);
+}
+
+// In each four of sixteen: the first or the last two of a and b in turn; the first or the last two of a, then those of b.
+#define LOW_TURNS(a, b)  \
+  __builtin_shufflevector( \
+      a, b, 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29)
+#define HIGH_TURNS(a, b) \
+  __builtin_shufflevector( \
+      a, b, 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31)
+#define LOW_PAIRS(a, b)  \
+  __builtin_shufflevector( \
+      a, b, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29)
+#define HIGH_PAIRS(a, b) \
+  __builtin_shufflevector( \
+      a, b, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31)
+
+/// Sixteen rows of four, exchanged with their columns.
+INLINE void transpose(const float *w, long w_stride, float *panel) {
+  vector a = every_fourth_row(w, w_stride), b = every_fourth_row(w + w_stride, w_stride),
+         c = every_fourth_row(w + 2 * w_stride, w_stride),
+         d = every_fourth_row(w + 3 * w_stride, w_stride);
+  vector low = LOW_TURNS(a, b), high = HIGH_TURNS(a, b), low2 = LOW_TURNS(c, d),
+         high2 = HIGH_TURNS(c, d);
+  store(LOW_PAIRS(low, low2), panel);
+  store(HIGH_PAIRS(low, low2), panel + PANEL);
+  store(LOW_PAIRS(high, high2), panel + 2 * PANEL);
+  store(HIGH_PAIRS(high, high2), panel + 3 * PANEL);
+}
+
+/// A panel of rows of w, the first `count` of sixteen.
+INLINE void lay_out_rows(
+    long inner, long count, const float *w, long w_stride, float *panel) {
+  long i = 0;
+  for (; count == PANEL && i + 4 <= inner; i += 4)
+    transpose(w + i, w_stride, panel + i * PANEL);
+  for (; i < inner; i++) {
+    for (long j = 0; j < PANEL; j++)
+      panel[i * PANEL + j] = j < count ? w[j * w_stride + i] : 0;
+  }
+}
+
+/// Panels of columns of w, a few at a time: more than one, to read whole stretches of memory, but no more than the nearest
+/// cache has room for where all panels begin.
+INLINE void lay_out_columns(
+    long columns, long inner, const float *w, long w_stride, float *panels) {
+  for (long first = 0; first < columns; first += 4 * PANEL) {
+    const float *from = w + first;
+    float *to = panels + first * inner;
+    long count = least(columns - first, 4 * PANEL);
+    for (long i = 0; i < inner; i++, from += w_stride, to += PANEL) {
+      for (long c = 0; c < count; c += PANEL) {
+        __builtin_prefetch(from + AHEAD * w_stride + c);
+        store(load_some(from + c, count - c), to + c * inner);
+      }
+    }
+  }
+}
+
+/// Panels of rows of w.
+INLINE void lay_out_all_rows(
+    long columns, long inner, const float *w, long w_stride, float *panels) {
   for (long c = 0; c < columns; c += PANEL)
     lay_out_rows(
-        inner, least(columns - c, PANEL), w + c * w_stride, w_stride, 1, packed + c * inner);
+        inner, least(columns - c, PANEL), w + c * w_stride, w_stride, panels + c * inner);
+}
+
+INLINE void pack(
+    const int registers, long columns, long inner, const float *w, long w_stride, float *packed) {
+  (void)registers;
+  lay_out_all_rows(columns, inner, w, w_stride, packed);
 }
 
 EACH_PROCESSOR(
     void, temper_pack, pack,
     (long columns, long inner, const float *w, long w_stride, float *packed),
-    (columns, inner, w, w_stride, packed))
+    columns, inner, w, w_stride, packed)
 
-// How much of a product is done at once: a panel of so many steps and six rows of x stay in the nearest cache, the other rows in the second
-// one.
+// How much of a product is done at once: a panel of so many steps and the rows of a tile stay in the nearest cache, the other rows in the
+// second one.
 #define STEPS 384L
 #define COLUMNS (32 * PANEL)
 #define ROWS_AT_ONCE 48L
 
 INLINE void multiply(
-    long rows, long columns, long inner, float scale, const float *x, long x_stride,
-    const float *w, long w_stride, int transposed, float keep, float *y, long y_stride) {
+    const int registers, long rows, long columns, long inner, float scale,
+    const float *x, long x_stride, int x_transposed, const float *w, long w_stride,
+    int w_transposed, float keep, float *y, long y_stride) {
   static _Thread_local float panels[STEPS * COLUMNS] __attribute__((aligned(64)));
   long parts = (inner + STEPS - 1) / STEPS, steps = (inner + parts - 1) / parts;
   for (long c = 0; c < columns; c += COLUMNS) {
     long width = least(columns - c, COLUMNS);
     for (long i = 0; i < inner; i += steps) {
       long depth = least(inner - i, steps);
-      for (long p = 0; p < width; p += PANEL) {
-        long count = least(width - p, PANEL);
-        if (transposed)
-          lay_out_rows(
-              depth, count, w + (c + p) * w_stride + i, w_stride, scale, panels + p * depth);
-        else
-          lay_out_columns(
-              depth, count, w + i * w_stride + c + p, w_stride, scale, panels + p * depth);
-      }
-      for (long r = 0; r < rows; r += ROWS_AT_ONCE)
+      struct panels_of_floats packed = {panels, PANEL * depth, PANEL, 0};
+      if (w_transposed)
+        lay_out_all_rows(width, depth, w + c * w_stride + i, w_stride, panels);
+      else if (width % PANEL != 0)
+        lay_out_columns(width, depth, w + i * w_stride + c, w_stride, panels);
+      else
+        packed = (struct panels_of_floats){w + i * w_stride + c, PANEL, w_stride, 1};
+      for (long r = 0; r < rows; r += ROWS_AT_ONCE) {
+        long some = least(rows - r, ROWS_AT_ONCE);
+        struct rows factor = {x + r * x_stride + i, x_stride, 1};
+        if (x_transposed) factor = (struct rows){x + i * x_stride + r, 1, x_stride};
         each_row_of_floats(
-            least(rows - r, ROWS_AT_ONCE), width, depth, x + r * x_stride + i, x_stride, panels,
-            i == 0 ? keep : 1, y + r * y_stride + c, y_stride);
+            registers, some, width, depth, scale, factor, packed, i == 0 ? keep : 1,
+            y + r * y_stride + c, y_stride);
+        packed.is_far = 0;
+      }
     }
   }
 }
@@ -133,13 +192,14 @@ INLINE void multiply(
 EACH_PROCESSOR(
     void, temper_multiply, multiply,
     (long rows, long columns, long inner, float scale, const float *x, long x_stride,
-     const float *w, long w_stride, int transposed, float keep, float *y, long y_stride),
-    (rows, columns, inner, scale, x, x_stride, w, w_stride, transposed, keep, y, y_stride))
+     int x_transposed, const float *w, long w_stride, int w_transposed, float keep, float *y,
+     long y_stride),
+    rows, columns, inner, scale, x, x_stride, x_transposed, w, w_stride, w_transposed, keep, y,
+    y_stride)
 
 int temper_multiply_pays(void) {
 #if defined(__x86_64__)
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-      !__builtin_cpu_supports("avx512f");
+  return HAS_AVX2;
 #else
   return 0;
 #endif

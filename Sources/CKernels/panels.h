@@ -1,75 +1,99 @@
 // Rows times a packed matrix, for one type of matrix elements. Included once for each, with these defined:
 //
-//   WEIGHT                    the type
-//   LOAD_PANEL(p, low, high)  one step of a panel: the first and the last eight of sixteen columns, as floats
-//   NAME(name)                a name for each type
+//   WEIGHT         the type
+//   LOAD_PANEL(p)  one step of a panel, sixteen columns, as floats
+//   NAME(name)     a name for each type
+
+/// Panels of w, how many elements it is from a panel to the next and from a step of a panel to the next, and whether they are yet to come
+/// from memory, in another order than that of their steps.
+struct NAME(panels) {
+  const WEIGHT *first;
+  long panel, step;
+  int is_far;
+};
 
 /// A tile of y: ROWS rows of x times PANELS panels of w, whose sums all stay in registers. Both are constants once this is inlined.
 ///
 /// Each sum adds up its products first to last, in every tile alike: what a row of y becomes does not depend on the rows beside it.
 INLINE void NAME(tile)(
-    const long ROWS, const long PANELS, long inner, const float *x, long x_stride, const WEIGHT *w,
-    float keep, float *y, long y_stride, long columns) {
-  vector sums[6][8];
+    const long ROWS, const long PANELS, long inner, float scale, struct rows x,
+    struct NAME(panels) w, float keep, float *y, long y_stride, long columns) {
+  vector sums[12][8];
   UNROLL for (long r = 0; r < ROWS; r++)
-    UNROLL for (long p = 0; p < 2 * PANELS; p++) sums[r][p] = every(0);
-  for (long i = 0; i < inner; i++) {
-    UNROLL for (long p = 0; p < PANELS; p++) {
-      vector low, high;
-      LOAD_PANEL(w + PANEL * (p * inner + i), low, high);
+    UNROLL for (long p = 0; p < PANELS; p++) sums[r][p] = every(0);
+  // The results are wanted when all sums are done: in the nearest cache by then.
+  UNROLL for (long r = 0; r < ROWS; r++)
+    UNROLL for (long p = 0; p < PANELS; p++)
+      __builtin_prefetch(y + r * y_stride + least(PANEL * p, columns - 1), 1);
+  for (long start = 0; start < inner; start += LINE) {
+    // What is read next often comes from far away: the rows of the next tile, or steps to come.
+    if (x.step == 1)
+      UNROLL for (long r = 0; r < ROWS; r++)
+        __builtin_prefetch(x.first + (ROWS + r) * x.row + start);
+    else
+      UNROLL for (long i = 0; i < LINE; i++)
+        __builtin_prefetch(x.first + (start + AHEAD + i) * x.step + ROWS - 1);
+    if (w.is_far)
+      UNROLL for (long i = 0; i < LINE; i++)
+        UNROLL for (long p = 0; p < PANELS; p++)
+          __builtin_prefetch(w.first + p * w.panel + (start + AHEAD + i) * w.step);
+    for (long i = start; i < least(start + LINE, inner); i++) {
+      vector steps[8];
+      UNROLL for (long p = 0; p < PANELS; p++)
+        steps[p] = LOAD_PANEL(w.first + p * w.panel + i * w.step);
       UNROLL for (long r = 0; r < ROWS; r++) {
-        vector u = every(x[r * x_stride + i]);
-        sums[r][2 * p] += u * low;
-        sums[r][2 * p + 1] += u * high;
+        vector u = every(x.first[r * x.row + i * x.step]);
+        UNROLL for (long p = 0; p < PANELS; p++) sums[r][p] += u * steps[p];
       }
     }
   }
   UNROLL for (long r = 0; r < ROWS; r++) {
-    UNROLL for (long p = 0; p < 2 * PANELS; p++) {
-      long count = columns - 8 * p;
-      float *to = y + r * y_stride + 8 * p;
-      if (count >= 8) {
-        store(keep == 0 ? sums[r][p] : sums[r][p] + keep * load(to), to);
-      } else if (count > 0) {
-        vector before = keep == 0 ? every(0) : load_part(to, count, 0);
-        store_part(keep == 0 ? sums[r][p] : sums[r][p] + keep * before, to, count);
-      }
+    UNROLL for (long p = 0; p < PANELS; p++) {
+      long count = columns - PANEL * p;
+      float *to = y + r * y_stride + PANEL * p;
+      vector result = scale * sums[r][p];
+      store_some(keep == 0 ? result : result + keep * load_some(to, count), to, count);
     }
   }
 }
 
-/// One row takes four panels at a time, so that additions need not wait for one another. More rows share each step of a panel, six at a time:
-/// twelve sums are as many as fit into sixteen registers beside what is multiplied.
+/// So many rows times all panels, as many panels at a time as PANELS says.
+INLINE void NAME(tiles)(
+    const long ROWS, const long PANELS, long columns, long inner, float scale, struct rows x,
+    struct NAME(panels) w, float keep, float *y, long y_stride) {
+  long c = 0;
+  for (; c + (PANELS - 1) * PANEL < columns; c += PANELS * PANEL, w.first += PANELS * w.panel)
+    NAME(tile)(ROWS, PANELS, inner, scale, x, w, keep, y + c, y_stride, columns - c);
+  for (; PANELS > 1 && c < columns; c += PANEL, w.first += w.panel)
+    NAME(tile)(ROWS, 1, inner, scale, x, w, keep, y + c, y_stride, columns - c);
+}
+
+/// As many rows share each step of a panel as there are registers for their sums beside what is multiplied: twelve of sixteen, and twenty-four
+/// of thirty-two. One row takes several panels at a time, so that additions need not wait for one another.
 INLINE void NAME(each_row)(
-    long rows, long columns, long inner, const float *x, long x_stride, const WEIGHT *w,
-    float keep, float *y, long y_stride) {
+    const int registers, long rows, long columns, long inner, float scale, struct rows x,
+    struct NAME(panels) w, float keep, float *y, long y_stride) {
   if (rows == 1) {
-    long c = 0;
-    for (; c + 3 * PANEL < columns; c += 4 * PANEL)
-      NAME(tile)(1, 4, inner, x, x_stride, w + c * inner, keep, y + c, y_stride, columns - c);
-    for (; c < columns; c += PANEL)
-      NAME(tile)(1, 1, inner, x, x_stride, w + c * inner, keep, y + c, y_stride, columns - c);
+    NAME(tiles)(1, registers / 4, columns, inner, scale, x, w, keep, y, y_stride);
     return;
   }
-  for (long c = 0; c < columns; c += PANEL) {
-    const WEIGHT *panel = w + c * inner;
-    long r = 0;
-    for (; r + 6 <= rows; r += 6)
-      NAME(tile)(
-          6, 1, inner, x + r * x_stride, x_stride, panel, keep, y + r * y_stride + c, y_stride,
-          columns - c);
-    for (; r + 4 <= rows; r += 4)
-      NAME(tile)(
-          4, 1, inner, x + r * x_stride, x_stride, panel, keep, y + r * y_stride + c, y_stride,
-          columns - c);
-    for (; r + 2 <= rows; r += 2)
-      NAME(tile)(
-          2, 1, inner, x + r * x_stride, x_stride, panel, keep, y + r * y_stride + c, y_stride,
-          columns - c);
-    if (r < rows)
-      NAME(tile)(
-          1, 1, inner, x + r * x_stride, x_stride, panel, keep, y + r * y_stride + c, y_stride,
-          columns - c);
+  const long PANELS = registers == 32 ? 2 : 1;
+  for (long c = 0; c < columns; c += PANELS * PANEL, w.first += PANELS * w.panel) {
+    long width = least(columns - c, PANELS * PANEL);
+    struct rows some = x;
+    struct NAME(panels) these = w;
+    for (long r = 0, n; r < rows; r += n, some.first += n * x.row, these.is_far = 0) {
+      n = strip(registers, rows - r);
+      float *to = y + r * y_stride + c;
+      switch (n) {
+        case 12: NAME(tiles)(12, PANELS, width, inner, scale, some, these, keep, to, y_stride); break;
+        case 8: NAME(tiles)(8, PANELS, width, inner, scale, some, these, keep, to, y_stride); break;
+        case 6: NAME(tiles)(6, PANELS, width, inner, scale, some, these, keep, to, y_stride); break;
+        case 4: NAME(tiles)(4, PANELS, width, inner, scale, some, these, keep, to, y_stride); break;
+        case 2: NAME(tiles)(2, PANELS, width, inner, scale, some, these, keep, to, y_stride); break;
+        default: NAME(tiles)(1, PANELS, width, inner, scale, some, these, keep, to, y_stride);
+      }
+    }
   }
 }
 

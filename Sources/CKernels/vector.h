@@ -4,36 +4,46 @@
 // C, because a function can ask here for vector instructions that the rest of the program does without: EACH_PROCESSOR compiles the same
 // source for processors with AVX2 and for those without, and the processor at hand decides at run time.
 
-/// Eight floats: one register with AVX2, two with SSE or NEON. They may start anywhere in memory.
-typedef float vector __attribute__((vector_size(32), aligned(4)));
-typedef int integers __attribute__((vector_size(32), aligned(4)));
+/// Sixteen floats: one register with AVX-512, two with AVX2, four with SSE or NEON. They may start anywhere in memory.
+typedef float vector __attribute__((vector_size(64), aligned(4)));
+typedef int integers __attribute__((vector_size(64), aligned(4)));
 
 // How vectors are handed over depends on the processor; these functions are all inlined, so none is handed over.
 #pragma clang diagnostic ignored "-Wpsabi"
 
 #define INLINE static inline __attribute__((always_inline))
+#define UNROLL _Pragma("clang loop unroll(full)")
 #define HUGE __builtin_huge_valf()
+#define LANES 16L
 
-INLINE vector every(float x) { return (vector){x, x, x, x, x, x, x, x}; }
+INLINE vector every(float x) { return (vector){x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x}; }
 INLINE vector load(const float *p) { return *(const vector *)p; }
 INLINE void store(vector v, float *p) { *(vector *)p = v; }
 
-/// The first `count` of eight, the others filled up.
-INLINE vector load_part(const float *p, long count, float filling) {
-  vector v = every(filling);
-  for (long i = 0; i < count; i++) v[i] = p[i];
-  return v;
-}
-INLINE void store_part(vector v, float *p, long count) {
-  for (long i = 0; i < count; i++) p[i] = v[i];
+/// The first `count` of sixteen, fewer than all, as one piece each of 8, 4, 2 and 1.
+INLINE void copy_part(const float *from, float *to, long count) {
+  UNROLL for (long piece = 8; piece > 0; piece /= 2) {
+    if (!(count & piece)) continue;
+    __builtin_memcpy(to, from, piece * sizeof(float));
+    from += piece;
+    to += piece;
+  }
 }
 
-/// Eight floats, or fewer at the end of a row.
+/// The first `count` of sixteen, the others filled up.
+INLINE vector load_part(const float *p, long count, float filling) {
+  vector v = every(filling);
+  copy_part(p, (float *)&v, count);
+  return v;
+}
+INLINE void store_part(vector v, float *p, long count) { copy_part((const float *)&v, p, count); }
+
+/// Sixteen floats, or fewer at the end of a row.
 INLINE vector load_some(const float *p, long count) {
-  return count == 8 ? load(p) : load_part(p, count, 0);
+  return count >= LANES ? load(p) : load_part(p, count, 0);
 }
 INLINE void store_some(vector v, float *p, long count) {
-  if (count == 8)
+  if (count >= LANES)
     store(v, p);
   else
     store_part(v, p, count);
@@ -46,24 +56,40 @@ INLINE vector select(integers mask, vector a, vector b) {
   return as_floats((mask & as_integers(a)) | (~mask & as_integers(b)));
 }
 
+/// Halves are added until one number is left.
 INLINE float sum(vector v) {
-  return ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]));
+  typedef float half __attribute__((vector_size(32)));
+  typedef float quarter __attribute__((vector_size(16)));
+  half a = __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7) +
+      __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
+  quarter b = __builtin_shufflevector(a, a, 0, 1, 2, 3) + __builtin_shufflevector(a, a, 4, 5, 6, 7);
+  return (b[0] + b[2]) + (b[1] + b[3]);
 }
 
-/// Defines `name`, which does what the inline function `body` does, with the best instructions that the processor has.
+/// Defines `name`, which calls the inline function `body` compiled for the best instructions that the processor has: AVX-512, AVX2, or what every
+/// processor of its kind has. The first argument of `body` is how many vector registers there are, a constant; what follows are
+/// the arguments of `name`.
 #if defined(__x86_64__)
-#define EACH_PROCESSOR(result, name, body, parameters, arguments)                  \
-  __attribute__((target("avx2,fma"))) static result name##_with_avx2 parameters {  \
-    return body arguments;                                                         \
-  }                                                                                \
-  result name parameters {                                                         \
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")         \
-        ? name##_with_avx2 arguments                                               \
-        : body arguments;                                                          \
+#define AVX512 "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma"
+#define HAS_AVX512                                                               \
+  (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&    \
+   __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq"))
+#define HAS_AVX2 (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+#define EACH_PROCESSOR(result, name, body, parameters, ...)                       \
+  __attribute__((target(AVX512))) static result name##_with_avx512 parameters {   \
+    return body(32, __VA_ARGS__);                                                 \
+  }                                                                               \
+  __attribute__((target("avx2,fma"))) static result name##_with_avx2 parameters { \
+    return body(16, __VA_ARGS__);                                                 \
+  }                                                                               \
+  result name parameters {                                                        \
+    return HAS_AVX512 ? name##_with_avx512(__VA_ARGS__)                           \
+        : HAS_AVX2    ? name##_with_avx2(__VA_ARGS__)                             \
+                      : body(16, __VA_ARGS__);                                    \
   }
 #else
-#define EACH_PROCESSOR(result, name, body, parameters, arguments) \
-  result name parameters { return body arguments; }
+#define EACH_PROCESSOR(result, name, body, parameters, ...) \
+  result name parameters { return body(16, __VA_ARGS__); }
 #endif
 
 #endif

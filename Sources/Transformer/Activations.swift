@@ -41,7 +41,6 @@ public final class Activations<Scalar: Real>: @unchecked Sendable {
     let residual, branch, normalized: Matrix<Scalar>
     let queryKeyValue, query, key, attended, hidden: Matrix<Scalar>
     let scores: Matrix<Scalar>
-    let sigmoid: Matrix<Scalar>
   }
   let gradients: Gradients
 
@@ -97,7 +96,6 @@ public final class Activations<Scalar: Real>: @unchecked Sendable {
       queryKeyValue: matrix(3 * head, rows: needed), query: matrix(head, rows: needed),
       key: matrix(head, rows: needed), attended: matrix(head, rows: needed),
       hidden: matrix(inner, rows: needed),
-      scores: matrix(context, rows: forBackward ? min(Attention.block, context) : 0),
-      sigmoid: matrix(inner, rows: 1))
+      scores: matrix(context, rows: forBackward ? min(Attention.block, context) : 0))
   }
 }

@@ -207,8 +207,7 @@ public struct Model<Scalar: Real>: Sendable {
     let dBranch = branchGradient(g, dropout, site: 2 * n + 2, firstRow)
     multiply(dBranch.transposed, layer.hidden, into: gradient.down)
     multiply(dBranch, weights.down, into: g.hidden)
-    FeedForward.backward(
-      gradient: g.hidden, replacingByGradient: layer.gateUp, scratch: g.sigmoid[0])
+    FeedForward.backward(gradient: g.hidden, replacingByGradient: layer.gateUp)
     multiply(layer.gateUp.transposed, layer.feedForwardInput, into: gradient.gateUp)
     multiply(layer.gateUp, weights.gateUp, into: g.normalized)
     RMSNorm.backward(

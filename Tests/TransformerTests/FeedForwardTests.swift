@@ -40,15 +40,42 @@ import Transformer
       dotProduct(Self.forward(gateUp).elements, weights.elements)
     }
     let gradient = gateUp.copied()
-    let scratch = Matrix<Double>(rows: 1, columns: columns)
-    FeedForward.backward(
-      gradient: weights.copied(), replacingByGradient: gradient, scratch: scratch[0])
+    FeedForward.backward(gradient: weights.copied(), replacingByGradient: gradient)
     #expect(largestDifference(gradient.elements, numeric) <= 1e-9)
 
-    let floatScratch = Matrix<Float>(rows: 1, columns: columns)
     FeedForward.backward(
-      gradient: weights.converted(to: Float.self), replacingByGradient: floats,
-      scratch: floatScratch[0])
+      gradient: weights.converted(to: Float.self), replacingByGradient: floats)
     #expect(largestDifference(floats.elements, gradient.elements) <= 1e-5)
+  }
+
+  /// From the smallest gate that has an effect to where the logistic function is one, in rows of every length up to several vectors.
+  @Test(arguments: 1...70)
+  func floatsMatchDoubles(columns: Int) {
+    var random = SeededValues(seed: UInt64(columns))
+    let gates: Matrix<Double> = random.matrix(4, columns, deviation: 30)
+    let gateUp = Matrix<Double>(rows: 4, columns: 2 * columns)
+    gateUp[columns: 0..<columns].copy(gates)
+    gateUp[columns: columns..<2 * columns].fill(1)
+    let floats = gateUp.converted(to: Float.self)
+    let room = Matrix<Float>(rows: 4, columns: columns + 1)
+    room.fill(-7)
+    FeedForward.forward(gateUp: floats, into: room[columns: 0..<columns])
+    #expect(room[columns: columns..<columns + 1].elements.allSatisfy { $0 == -7 })
+    let expected = Self.forward(floats.converted(to: Double.self)).elements
+    let errors = zip(room[columns: 0..<columns].elements, expected).map {
+      abs(Double($0) - $1) / max(abs($1), 1e-30)
+    }
+    #expect((errors.max() ?? 0) <= 6e-7)
+  }
+
+  @Test func gatesThatAreNoNumbersStaySo() {
+    for columns in 1...40 {
+      for place in 0..<columns {
+        let gateUp = Matrix<Float>(rows: 1, columns: 2 * columns)
+        gateUp.fill(0.5)
+        gateUp[0][place] = .nan
+        #expect(Self.forward(gateUp).elements.map(\.isNaN) == (0..<columns).map { $0 == place })
+      }
+    }
   }
 }

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 import Transformer
 
-/// Exponentials, sigmoids, sums and maxima of rows beside their slow twins in double precision.
+/// Exponentials, sums and maxima of rows beside their slow twins in double precision.
 ///
 /// The fast versions take sixteen elements at a time, so lengths around 16, 32, 48 and 64 matter,
 /// and so does every place.
@@ -96,44 +96,6 @@ import Transformer
     #expect(guarded.isIntact)
   }
 
-  // MARK: - Sigmoids
-
-  @Test(arguments: lengths)
-  func sigmoidsMatchTheirTwin(length: Int) {
-    var random = SeededValues(seed: UInt64(length))
-    for _ in 0..<20 {
-      let values = (0..<length).map { _ in Float(random.uniform(-87...87)) }
-      let guarded = Guarded([Float](repeating: .nan, count: length))
-      let input = Matrix(row: values)
-      guarded.row.setSigmoid(of: input[0])
-      let expected = values.map { 1 / (1 + exp(-Double($0))) }
-      let errors = zip(guarded.row.elements, expected).map { abs(Double($0) - $1) / $1 }
-      #expect((errors.max() ?? 0) <= 4e-7)
-      #expect(guarded.isIntact)
-      // The input may be the output.
-      input[0].setSigmoid(of: input[0])
-      #expect(input.elements == guarded.row.elements)
-    }
-  }
-
-  @Test func sigmoidsAtTheLimits() {
-    let row = Matrix<Float>(row: [0, 20, 1e30, .infinity, -100, -1e30, -.infinity])
-    row[0].setSigmoid(of: row[0])
-    let y = row.elements
-    #expect(y[0] == 0.5)
-    #expect(y[1...3].allSatisfy { $0 == 1 })
-    #expect(y[4...6].allSatisfy { $0 >= 0 && $0 < 1e-37 })
-  }
-
-  @Test(arguments: lengths)
-  func sigmoidsInDouble(length: Int) {
-    var random = SeededValues(seed: UInt64(length))
-    let values = (0..<length).map { _ in random.uniform(-300...300) }
-    let row = Matrix(row: values)
-    row[0].setSigmoid(of: row[0])
-    #expect(row.elements == values.map { 1 / (1 + exp(-$0)) })
-  }
-
   // MARK: - Sums of products
 
   /// A sum of n products has an error of at most about n/16 + 16 roundings of Σ |products|.
@@ -214,12 +176,9 @@ import Transformer
         #expect(values[0].sumOfSquares.isNaN)
         #expect(values[0].dot(values[0], values[0]).isNaN)
 
-        let sigmoids = Matrix<Float>(rows: 1, columns: length)
-        sigmoids[0].setSigmoid(of: values[0])
         let exponentials = values.copied()
         #expect(exponentials[0].exponentiate(minus: 0).isNaN)
         let places = (0..<length).map { $0 == place }
-        #expect(sigmoids.elements.map(\.isNaN) == places)
         #expect(exponentials.elements.map(\.isNaN) == places)
 
         let doubles = values.converted(to: Double.self)

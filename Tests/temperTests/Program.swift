@@ -1,3 +1,4 @@
+import Foundation
 import Safetensors
 import Testing
 
@@ -121,6 +122,10 @@ enum Program {
       "HOME": folder.path, "XDG_STATE_HOME": folder.file("state"), "TERM": "xterm-256color",
       "LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin", "NO_COLOR": "1",
     ]
+    // Another kernel of BLAS rounds otherwise: results are compared with those of this process.
+    for (name, value) in ProcessInfo.processInfo.environment where name.hasPrefix("OPENBLAS_") {
+      variables[name] = value
+    }
     for (name, value) in environment { variables[name] = value.isEmpty ? nil : value }
     let program = try program ?? path()
     var argv = ([program] + arguments).map { strdup($0) } + [nil]

@@ -34,31 +34,51 @@ void temper_multiply_packed_bfloat16(
     const unsigned short *w,
     float keep, float *y, long y_stride);
 
-/// y = scale x w + keep y, or scale x wT + keep y when `transposed`: the two products of a training step in which the rows of x are read as
-/// they are stored.
+/// y = scale x w + keep y, where x is rows x inner, or inner x rows and read as its transpose when `x_transposed`, and w is inner x columns,
+/// or columns x inner when `w_transposed`.
 ///
-/// x has `rows` rows of `inner` floats (one at least), y as many of `columns`; w is inner x columns, or columns x inner when `transposed`. Each row starts
-/// `stride` floats after the last. BLAS lays out both factors anew and clears the result first; at the widths of small models that
-/// takes a tenth of its time. Here only w is laid out, piece by piece, in 768 KB that each thread has.
+/// Each stored row starts `stride` floats after the last; there are one row and one step of `inner` at least. BLAS lays out both factors
+/// anew and clears the result first; at the widths of small models that takes a tenth of its time. Here x is read where it is stored, and w,
+/// too, unless it is transposed or its columns don't fill panels of sixteen; it is then laid out piece by piece, in 768 KB that each thread
+/// has. Each sum adds up its products in an order that depends on `inner` alone.
 void temper_multiply(
-    long rows, long columns, long inner, float scale, const float *x, long x_stride,
-    const float *w, long w_stride, int transposed, float keep, float *y, long y_stride);
+    long rows, long columns, long inner, float scale,
+    const float *x, long x_stride, int x_transposed,
+    const float *w, long w_stride, int w_transposed,
+    float keep, float *y, long y_stride);
 
-/// Whether `temper_multiply` is faster than BLAS on the processor at hand: one with AVX2. For wider vectors BLAS has kernels that this
-/// file has not.
+/// Whether `temper_multiply` is faster than BLAS on the processor at hand: one with AVX2, or AVX-512.
 int temper_multiply_pays(void);
 
 /// y[i] = exp(x[i] - shift) for i in 0..<count, and their sum; x and y may be the same memory.
 float temper_exponentials(const float *x, float shift, float *y, long count);
-
-/// y[i] = 1 / (1 + exp(-x[i])) for i in 0..<count; x and y may be the same memory.
-void temper_sigmoids(const float *x, float *y, long count);
 
 /// The sum of x[i] y[i] over 0..<count.
 float temper_dot(const float *x, const float *y, long count);
 
 /// The sum of x[i] y[i] z[i] over 0..<count.
 float temper_dot3(const float *x, const float *y, const float *z, long count);
+
+/// Root-mean-square normalization: y[r][c] = gain[c] x[r][c] inverse[r] with inverse[r] = 1 / sqrt(mean of x[r]^2 + epsilon), which is
+/// written, too. Each row of x and y starts `stride` floats after the last.
+void temper_normalize(
+    long rows, long columns, float epsilon, const float *x, long x_stride, const float *gain,
+    float *inverse, float *y, long y_stride);
+
+/// With dy the gradient by y: d_gain[c] += the sum of dy[r][c] x[r][c] inverse[r], and dx receives the gradient by x, or has it added
+/// when `adding`. dx may be dy.
+void temper_normalize_backward(
+    long rows, long columns, const float *dy, long dy_stride, const float *x, long x_stride,
+    const float *gain, const float *inverse, int adding, float *dx, long dx_stride,
+    float *d_gain);
+
+/// The gate of SwiGLU: h = g sigmoid(g) u, with g in the first `columns` of gate_up and u in the next.
+void temper_gate(
+    long rows, long columns, const float *gate_up, long stride, float *h, long h_stride);
+
+/// With dh the gradient by h: replaces g and u by the gradients by them.
+void temper_gate_backward(
+    long rows, long columns, const float *dh, long dh_stride, float *gate_up, long stride);
 
 /// What a step of Adam with decoupled weight decay is made of, beside the gradient.
 struct temper_adamw_step {

@@ -40,10 +40,6 @@ public protocol Real: BinaryFloatingPoint, SIMDScalar, Codable, Sendable {
     _ x: UnsafePointer<Self>, minus shift: Self, into y: UnsafeMutablePointer<Self>, count: Int
   ) -> Self
 
-  /// y[i] = 1 / (1 + exp(-x[i])) for i in 0..<count; `x` and `y` may be the same memory.
-  static func sigmoids(
-    _ x: UnsafePointer<Self>, into y: UnsafeMutablePointer<Self>, count: Int)
-
   /// Σ x[i] y[i] over 0..<count.
   static func sumOfProducts(_ x: UnsafePointer<Self>, _ y: UnsafePointer<Self>, count: Int) -> Self
 
@@ -57,4 +53,22 @@ public protocol Real: BinaryFloatingPoint, SIMDScalar, Codable, Sendable {
 
   /// The natural logarithm.
   static func logarithm(_ x: Self) -> Self
+  /// e to the power of x.
+  static func exponential(_ x: Self) -> Self
+
+  /// What `RMSNorm.forward` does.
+  static func normalize(
+    _ x: Matrix<Self>, gain: Row<Self>, epsilon: Self, inverse: Row<Self>, into y: Matrix<Self>)
+
+  /// What `RMSNorm.backward` does.
+  static func normalizeBackward(
+    gradient dy: Matrix<Self>, x: Matrix<Self>, gain: Row<Self>, inverse: Row<Self>,
+    into dx: Matrix<Self>, adding: Bool, addingToGain dGain: Row<Self>)
+
+  /// What `FeedForward.forward` does.
+  static func gate(_ gateUp: Matrix<Self>, into h: Matrix<Self>)
+
+  /// What `FeedForward.backward` does.
+  static func gateBackward(
+    gradient dh: Matrix<Self>, replacingByGradient gateUp: Matrix<Self>)
 }

@@ -28,13 +28,6 @@ extension Row {
   package func exponentiate(minus shift: Scalar) -> Scalar {
     Scalar.exponentials(base, minus: shift, into: base, count: count)
   }
-
-  /// Sets the elements to the logistic function of those of `x`.
-  @inline(__always)
-  package func setSigmoid(of x: Row) {
-    precondition(count == x.count, "lengths differ")
-    Scalar.sigmoids(x.base, into: base, count: count)
-  }
 }
 
 extension Matrix {

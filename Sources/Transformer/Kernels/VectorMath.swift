@@ -6,7 +6,7 @@ import CKernels
   import Glibc
 #endif
 
-// Exponentials and sums over consecutive scalars. Those of `Float` are in CKernels, where the same source serves processors with wide vector
+// What a processor does faster on whole vectors. That of `Float` is in CKernels, where the same source serves processors with wide vector
 // instructions and those without. The order of additions is fixed.
 
 private typealias Vector = SIMD16<Float>
@@ -21,12 +21,6 @@ extension Float: Real {
     _ x: UnsafePointer<Float>, minus shift: Float, into y: UnsafeMutablePointer<Float>, count: Int
   ) -> Float {
     temper_exponentials(x, shift, y, count)
-  }
-
-  public static func sigmoids(
-    _ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, count: Int
-  ) {
-    temper_sigmoids(x, y, count)
   }
 
   public static func sumOfProducts(
@@ -64,6 +58,46 @@ extension Float: Real {
   }
 
   public static func logarithm(_ x: Float) -> Float { logf(x) }
+  public static func exponential(_ x: Float) -> Float { expf(x) }
+
+  public static func normalize(
+    _ x: Matrix<Float>, gain: Row<Float>, epsilon: Float, inverse: Row<Float>,
+    into y: Matrix<Float>
+  ) {
+    precondition(
+      y.rows == x.rows && y.columns == x.columns && gain.count >= x.columns
+        && inverse.count >= x.rows, "shapes do not agree in a normalization")
+    temper_normalize(
+      x.rows, x.columns, epsilon, x.base, x.stride, gain.base, inverse.base, y.base, y.stride)
+  }
+
+  public static func normalizeBackward(
+    gradient dy: Matrix<Float>, x: Matrix<Float>, gain: Row<Float>, inverse: Row<Float>,
+    into dx: Matrix<Float>, adding: Bool, addingToGain dGain: Row<Float>
+  ) {
+    precondition(
+      dy.rows == x.rows && dy.columns == x.columns && dx.rows == x.rows && dx.columns == x.columns
+        && min(gain.count, dGain.count) >= x.columns && inverse.count >= x.rows,
+      "shapes do not agree in a normalization's gradient")
+    temper_normalize_backward(
+      x.rows, x.columns, dy.base, dy.stride, x.base, x.stride, gain.base, inverse.base,
+      adding ? 1 : 0, dx.base, dx.stride, dGain.base)
+  }
+
+  public static func gate(_ gateUp: Matrix<Float>, into h: Matrix<Float>) {
+    precondition(
+      gateUp.rows == h.rows && gateUp.columns == 2 * h.columns, "shapes do not agree in a gate")
+    temper_gate(h.rows, h.columns, gateUp.base, gateUp.stride, h.base, h.stride)
+  }
+
+  public static func gateBackward(
+    gradient dh: Matrix<Float>, replacingByGradient gateUp: Matrix<Float>
+  ) {
+    precondition(
+      gateUp.rows == dh.rows && gateUp.columns == 2 * dh.columns,
+      "shapes do not agree in a gate's gradient")
+    temper_gate_backward(dh.rows, dh.columns, dh.base, dh.stride, gateUp.base, gateUp.stride)
+  }
 }
 
 extension Double: Real {
@@ -77,12 +111,6 @@ extension Double: Real {
       sum += y[i]
     }
     return sum
-  }
-
-  public static func sigmoids(
-    _ x: UnsafePointer<Double>, into y: UnsafeMutablePointer<Double>, count: Int
-  ) {
-    for i in 0..<count { y[i] = 1 / (1 + exp(-x[i])) }
   }
 
   public static func sumOfProducts(
@@ -109,6 +137,7 @@ extension Double: Real {
   }
 
   public static func logarithm(_ x: Double) -> Double { log(x) }
+  public static func exponential(_ x: Double) -> Double { exp(x) }
 }
 
 extension Double {
@@ -118,9 +147,4 @@ extension Double {
   package var sine: Double { sin(self) }
   /// self to the power of `exponent`.
   package func raised(to exponent: Double) -> Double { pow(self, exponent) }
-}
-
-extension Double {
-  /// e to the power of x.
-  package static func exponential(_ x: Double) -> Double { exp(x) }
 }

@@ -7,7 +7,7 @@
 /// Source: Vaswani et al., "Attention Is All You Need" (2017).
 package enum Attention {
   /// Queries that share one matrix product. Larger blocks make faster products, smaller ones waste less above the diagonal.
-  package static let block = 64
+  package static let block = 32
 
   /// - Parameters:
   ///   - q: (m, h), the queries of the last m of n positions.

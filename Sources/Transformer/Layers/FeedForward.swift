@@ -8,12 +8,7 @@ package enum FeedForward {
   package static func forward<Scalar: Real>(gateUp: Matrix<Scalar>, into h: Matrix<Scalar>) {
     Probes.current?.enter(.gate)
     defer { Probes.current?.leave() }
-    let f = h.columns
-    for row in 0..<h.rows {
-      let (g, u, h) = (gateUp[row][0..<f], gateUp[row][f..<2 * f], h[row])
-      h.setSigmoid(of: g)
-      for i in 0..<f { h[i] = h[i] * g[i] * u[i] }
-    }
+    Scalar.gate(gateUp, into: h)
   }
 
   /// dσ/dg = σ (1 - σ), so d silu/dg = σ (1 + g (1 - σ)):
@@ -23,22 +18,38 @@ package enum FeedForward {
   /// - Parameters:
   ///   - dh: (rows, f), the gradient by h.
   ///   - gateUp: (rows, 2f), as in `forward`; replaced by its gradient.
-  ///   - scratch: at least f elements, overwritten.
   package static func backward<Scalar: Real>(
-    gradient dh: Matrix<Scalar>, replacingByGradient gateUp: Matrix<Scalar>, scratch: Row<Scalar>
+    gradient dh: Matrix<Scalar>, replacingByGradient gateUp: Matrix<Scalar>
   ) {
     Probes.current?.enter(.gate)
     defer { Probes.current?.leave() }
+    Scalar.gateBackward(gradient: dh, replacingByGradient: gateUp)
+  }
+}
+
+extension Real {
+  public static func gate(_ gateUp: Matrix<Self>, into h: Matrix<Self>) {
+    let f = h.columns
+    for row in 0..<h.rows {
+      let (g, u, h) = (gateUp[row][0..<f], gateUp[row][f..<2 * f], h[row])
+      for i in 0..<f { h[i] = logistic(g[i]) * g[i] * u[i] }
+    }
+  }
+
+  public static func gateBackward(
+    gradient dh: Matrix<Self>, replacingByGradient gateUp: Matrix<Self>
+  ) {
     let f = dh.columns
-    let sigmoid = scratch[0..<f]
     for row in 0..<dh.rows {
       let (g, u, dh) = (gateUp[row][0..<f], gateUp[row][f..<2 * f], dh[row])
-      sigmoid.setSigmoid(of: g)
       for i in 0..<f {
-        let (s, gate, up, d) = (sigmoid[i], g[i], u[i], dh[i])
+        let (s, gate, up, d) = (logistic(g[i]), g[i], u[i], dh[i])
         g[i] = d * up * s * (1 + gate * (1 - s))
         u[i] = d * gate * s
       }
     }
   }
+
+  /// σ(x) = 1 / (1 + e^-x).
+  private static func logistic(_ x: Self) -> Self { 1 / (1 + exponential(-x)) }
 }

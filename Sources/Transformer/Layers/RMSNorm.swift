@@ -15,13 +15,7 @@ package enum RMSNorm {
   ) {
     Probes.current?.enter(.normalization)
     defer { Probes.current?.leave() }
-    let n = Scalar(x.columns)
-    for row in 0..<x.rows {
-      let (x, y) = (x[row], y[row])
-      let r = 1 / (x.sumOfSquares / n + epsilon).squareRoot()
-      inverse[row] = r
-      for i in 0..<x.count { y[i] = gain[i] * (x[i] * r) }
-    }
+    Scalar.normalize(x, gain: gain, epsilon: epsilon, inverse: inverse, into: y)
   }
 
   /// dr/dx_i = -r³ x_i / n, so with m = 1/n Σ_j dL/dy_j g_j x_j:
@@ -35,15 +29,38 @@ package enum RMSNorm {
   ) {
     Probes.current?.enter(.normalization)
     defer { Probes.current?.leave() }
-    let n = Scalar(x.columns)
+    Scalar.normalizeBackward(
+      gradient: dy, x: x, gain: gain, inverse: inverse, into: dx, adding: adding,
+      addingToGain: dGain)
+  }
+}
+
+extension Real {
+  public static func normalize(
+    _ x: Matrix<Self>, gain: Row<Self>, epsilon: Self, inverse: Row<Self>, into y: Matrix<Self>
+  ) {
+    let n = Self(x.columns)
+    for row in 0..<x.rows {
+      let (x, y) = (x[row], y[row])
+      let r = 1 / (x.sumOfSquares / n + epsilon).squareRoot()
+      inverse[row] = r
+      for i in 0..<x.count { y[i] = gain[i] * (x[i] * r) }
+    }
+  }
+
+  public static func normalizeBackward(
+    gradient dy: Matrix<Self>, x: Matrix<Self>, gain: Row<Self>, inverse: Row<Self>,
+    into dx: Matrix<Self>, adding: Bool, addingToGain dGain: Row<Self>
+  ) {
+    let n = Self(x.columns)
     for row in 0..<x.rows {
       let (x, dy, dx, r) = (x[row], dy[row], dx[row], inverse[row])
       let c = dy.dot(gain, x) / n * r * r
-      for i in 0..<x.count { dGain[i] += dy[i] * (x[i] * r) }
-      if adding {
-        for i in 0..<x.count { dx[i] += r * (gain[i] * dy[i] - c * x[i]) }
-      } else {
-        for i in 0..<x.count { dx[i] = r * (gain[i] * dy[i] - c * x[i]) }
+      for i in 0..<x.count {
+        let (dyi, xi) = (dy[i], x[i])
+        dGain[i] += dyi * (xi * r)
+        let d = r * (gain[i] * dyi - c * xi)
+        dx[i] = adding ? dx[i] + d : d
       }
     }
   }
