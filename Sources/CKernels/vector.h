@@ -56,14 +56,27 @@ INLINE vector select(integers mask, vector a, vector b) {
   return as_floats((mask & as_integers(a)) | (~mask & as_integers(b)));
 }
 
+typedef float half_vector __attribute__((vector_size(32)));
+typedef float quarter_vector __attribute__((vector_size(16)));
+#define LOW_HALF(v) __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7)
+#define HIGH_HALF(v) __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15)
+#define LOW_QUARTER(v) __builtin_shufflevector(v, v, 0, 1, 2, 3)
+#define HIGH_QUARTER(v) __builtin_shufflevector(v, v, 4, 5, 6, 7)
+
 /// Halves are added until one number is left.
 INLINE float sum(vector v) {
-  typedef float half __attribute__((vector_size(32)));
-  typedef float quarter __attribute__((vector_size(16)));
-  half a = __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7) +
-      __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
-  quarter b = __builtin_shufflevector(a, a, 0, 1, 2, 3) + __builtin_shufflevector(a, a, 4, 5, 6, 7);
-  return (b[0] + b[2]) + (b[1] + b[3]);
+  half_vector half = LOW_HALF(v) + HIGH_HALF(v);
+  quarter_vector quarter = LOW_QUARTER(half) + HIGH_QUARTER(half);
+  return (quarter[0] + quarter[2]) + (quarter[1] + quarter[3]);
+}
+
+/// The largest of sixteen, none of them NaN.
+INLINE float largest_of(vector v) {
+  half_vector half = __builtin_elementwise_max(LOW_HALF(v), HIGH_HALF(v));
+  quarter_vector quarter = __builtin_elementwise_max(LOW_QUARTER(half), HIGH_QUARTER(half));
+  float a = quarter[0] > quarter[2] ? quarter[0] : quarter[2];
+  float b = quarter[1] > quarter[3] ? quarter[1] : quarter[3];
+  return a > b ? a : b;
 }
 
 /// Defines `name`, which calls the inline function `body` compiled for the best instructions that the processor has: AVX-512, AVX2, or what every

@@ -1,16 +1,12 @@
 #include "CKernels.h"
 #include "vector.h"
 
-/// exp(x) of sixteen floats, with a relative error below 3e-7.
+/// exp(x) of sixteen floats from -87.33 to 88.37, with a relative error below 3e-7.
 ///
 /// x = n ln 2 + r with |r| <= ln 2 / 2, so exp(x) = 2^n exp(r). Adding 1.5 * 2^23 rounds x / ln 2 to the integer n in the low bits of
 /// the sum, exp(r) is its polynomial of degree 6, and n is added to the exponent bits.
-///
-/// Edge cases: below -87.33 (the smallest normal result) the result is 0; above 88.37 it is that of 88.37; NaN stays NaN.
-INLINE vector exponential(vector argument) {
-  const float low = -87.33f, high = 88.37f, shifter = 12582912;
-  vector x = select(argument < low, every(low), argument);
-  x = select(x > high, every(high), x);
+INLINE vector exponential_within(vector x) {
+  const float shifter = 12582912;
   vector shifted = x * 1.44269504f + shifter;
   vector n = shifted - shifter;
   vector r = (x - n * 0.693359375f) + n * 2.1219444e-4f;
@@ -20,7 +16,14 @@ INLINE vector exponential(vector argument) {
   p = p * r + 1.6666666e-1f;
   p = p * r + 0.5f;
   p = (p * r) * r + r + 1;
-  vector result = as_floats(as_integers(p) + (as_integers(shifted) << 23));
+  return as_floats(as_integers(p) + (as_integers(shifted) << 23));
+}
+
+/// exp(x) of sixteen floats: below -87.33 (the smallest normal result) the result is 0; above 88.37 it is that of 88.37; NaN stays NaN.
+INLINE vector exponential(vector argument) {
+  const float low = -87.33f, high = 88.37f;
+  vector x = select(argument < low, every(low), argument);
+  vector result = exponential_within(select(x > high, every(high), x));
   result = select(argument < low, every(0), result);
   // The addition to the exponent bits would turn a NaN with a payload into a number.
   return select(argument != argument, argument, result);
@@ -43,7 +46,26 @@ INLINE float exponentials(const int registers, const float *x, float shift, floa
   return sum(sums);
 }
 
-INLINE vector sigmoid(vector x) { return 1 / (1 + exponential(-x)); }
+/// 1 / (1 + exp(-x)), at least 1e-38; anything where x is NaN.
+INLINE vector sigmoid(vector x) {
+  const float limit = 87;
+  vector t = select(x > limit, every(limit), x);
+  return 1 / (1 + exponential_within(-select(t < -limit, every(-limit), t)));
+}
+
+/// Replaces a row by exp(x - maximum) / their sum; a row with NaN, with infinity, or of -infinity alone becomes NaN.
+INLINE struct temper_softmax_sums softmax(const int registers, float *row, long count) {
+  vector largest = every(-HUGE);
+  for (long i = 0; i < count; i += LANES) {
+    vector x = count - i >= LANES ? load(row + i) : load_part(row + i, count - i, -HUGE);
+    largest = select(x > largest, x, largest);
+  }
+  float maximum = largest_of(largest);
+  float total = exponentials(registers, row, maximum, row, count), scale = 1 / total;
+  for (long i = 0; i < count; i += LANES)
+    store_some(scale * load_some(row + i, count - i), row + i, count - i);
+  return (struct temper_softmax_sums){maximum, total};
+}
 
 /// Four sums at a time, so that additions need not wait for one another.
 INLINE float dot(const int registers, const float *x, const float *y, long count) {
@@ -74,29 +96,40 @@ INLINE float dot3(
   return sum(a + b);
 }
 
-INLINE void normalize(
-    const int registers, long rows, long columns, float epsilon, const float *x, long x_stride,
-    const float *gain, float *inverse, float *y, long y_stride) {
+INLINE void softmax_backward(const int registers, const float *p, float *dp, long count) {
+  float mean = dot(registers, p, dp, count);
+  for (long i = 0; i < count; i += LANES) {
+    long n = count - i;
+    store_some(load_some(p + i, n) * (load_some(dp + i, n) - mean), dp + i, n);
+  }
+}
+
+// Columns are often whole vectors. WHOLE, a constant, says so: nothing then asks how many are left.
+#define LEFT(i) (WHOLE ? LANES : columns - (i))
+
+INLINE void normalize_rows(
+    const int registers, const int WHOLE, long rows, long columns, float epsilon,
+    const float *x, long x_stride, const float *gain, float *inverse, float *y, long y_stride) {
   for (long row = 0; row < rows; row++, x += x_stride, y += y_stride) {
     float mean = dot(registers, x, x, columns) / (float)columns;
     float r = 1 / __builtin_elementwise_sqrt(mean + epsilon);
     inverse[row] = r;
     for (long i = 0; i < columns; i += LANES) {
-      long n = columns - i;
+      long n = LEFT(i);
       store_some(load_some(gain + i, n) * (load_some(x + i, n) * r), y + i, n);
     }
   }
 }
 
-INLINE void normalize_backward(
-    const int registers, long rows, long columns, const float *dy, long dy_stride,
-    const float *x, long x_stride, const float *gain, const float *inverse, int adding,
-    float *dx, long dx_stride, float *d_gain) {
+INLINE void normalize_rows_backward(
+    const int registers, const int WHOLE, long rows, long columns, const float *dy,
+    long dy_stride, const float *x, long x_stride, const float *gain, const float *inverse,
+    int adding, float *dx, long dx_stride, float *d_gain) {
   for (long row = 0; row < rows; row++, dy += dy_stride, x += x_stride, dx += dx_stride) {
     float r = inverse[row];
     float c = dot3(registers, dy, gain, x, columns) / (float)columns * r * r;
     for (long i = 0; i < columns; i += LANES) {
-      long n = columns - i;
+      long n = LEFT(i);
       vector by = load_some(dy + i, n), at = load_some(x + i, n);
       store_some(load_some(d_gain + i, n) + by * (at * r), d_gain + i, n);
       vector d = r * (load_some(gain + i, n) * by - c * at);
@@ -105,26 +138,24 @@ INLINE void normalize_backward(
   }
 }
 
-INLINE void gate(
-    const int registers, long rows, long columns, const float *gate_up, long stride, float *h,
+INLINE void gate_rows(
+    const int WHOLE, long rows, long columns, const float *gate_up, long stride, float *h,
     long h_stride) {
-  (void)registers;
   for (long row = 0; row < rows; row++, gate_up += stride, h += h_stride) {
     for (long i = 0; i < columns; i += LANES) {
-      long n = columns - i;
+      long n = LEFT(i);
       vector g = load_some(gate_up + i, n), u = load_some(gate_up + columns + i, n);
       store_some(sigmoid(g) * g * u, h + i, n);
     }
   }
 }
 
-INLINE void gate_backward(
-    const int registers, long rows, long columns, const float *dh, long dh_stride,
-    float *gate_up, long stride) {
-  (void)registers;
+INLINE void gate_rows_backward(
+    const int WHOLE, long rows, long columns, const float *dh, long dh_stride, float *gate_up,
+    long stride) {
   for (long row = 0; row < rows; row++, dh += dh_stride, gate_up += stride) {
     for (long i = 0; i < columns; i += LANES) {
-      long n = columns - i;
+      long n = LEFT(i);
       float *gate = gate_up + i, *up = gate_up + columns + i;
       vector g = load_some(gate, n), u = load_some(up, n), d = load_some(dh + i, n);
       vector s = sigmoid(g);
@@ -132,6 +163,78 @@ INLINE void gate_backward(
       store_some(d * g * s, up, n);
     }
   }
+}
+
+INLINE void rotate_rows(
+    const int WHOLE, long rows, long columns, float *x, long stride, const float *cosines,
+    const float *sines, long table_stride, long first, long period, float sign) {
+  long position = first % period;
+  for (long row = 0; row < rows; row++, x += stride) {
+    const float *cosine = cosines + position * table_stride, *sine = sines + position * table_stride;
+    for (long i = 0; i < columns; i += LANES) {
+      long n = LEFT(i);
+      vector a = load_some(x + i, n), b = load_some(x + columns + i, n);
+      vector c = load_some(cosine + i, n), s = sign * load_some(sine + i, n);
+      store_some(a * c - b * s, x + i, n);
+      store_some(b * c + a * s, x + columns + i, n);
+    }
+    if (++position == period) position = 0;
+  }
+}
+
+INLINE void normalize(
+    const int registers, long rows, long columns, float epsilon, const float *x, long x_stride,
+    const float *gain, float *inverse, float *y, long y_stride) {
+  if (columns % LANES == 0)
+    normalize_rows(
+        registers, 1, rows, columns, epsilon, x, x_stride, gain, inverse, y, y_stride);
+  else
+    normalize_rows(
+        registers, 0, rows, columns, epsilon, x, x_stride, gain, inverse, y, y_stride);
+}
+
+INLINE void normalize_backward(
+    const int registers, long rows, long columns, const float *dy, long dy_stride,
+    const float *x, long x_stride, const float *gain, const float *inverse, int adding,
+    float *dx, long dx_stride, float *d_gain) {
+  if (columns % LANES == 0)
+    normalize_rows_backward(
+        registers, 1, rows, columns, dy, dy_stride, x, x_stride, gain, inverse, adding, dx,
+        dx_stride, d_gain);
+  else
+    normalize_rows_backward(
+        registers, 0, rows, columns, dy, dy_stride, x, x_stride, gain, inverse, adding, dx,
+        dx_stride, d_gain);
+}
+
+INLINE void gate(
+    const int registers, long rows, long columns, const float *gate_up, long stride, float *h,
+    long h_stride) {
+  (void)registers;
+  if (columns % LANES == 0)
+    gate_rows(1, rows, columns, gate_up, stride, h, h_stride);
+  else
+    gate_rows(0, rows, columns, gate_up, stride, h, h_stride);
+}
+
+INLINE void gate_backward(
+    const int registers, long rows, long columns, const float *dh, long dh_stride,
+    float *gate_up, long stride) {
+  (void)registers;
+  if (columns % LANES == 0)
+    gate_rows_backward(1, rows, columns, dh, dh_stride, gate_up, stride);
+  else
+    gate_rows_backward(0, rows, columns, dh, dh_stride, gate_up, stride);
+}
+
+INLINE void rotate(
+    const int registers, long rows, long columns, float *x, long stride, const float *cosines,
+    const float *sines, long table_stride, long first, long period, float sign) {
+  (void)registers;
+  if (columns % LANES == 0)
+    rotate_rows(1, rows, columns, x, stride, cosines, sines, table_stride, first, period, sign);
+  else
+    rotate_rows(0, rows, columns, x, stride, cosines, sines, table_stride, first, period, sign);
 }
 
 INLINE void adamw(
@@ -159,6 +262,16 @@ EACH_PROCESSOR(
 EACH_PROCESSOR(
     float, temper_dot3, dot3, (const float *x, const float *y, const float *z, long count),
     x, y, z, count)
+EACH_PROCESSOR(
+    struct temper_softmax_sums, temper_softmax, softmax, (float *row, long count), row, count)
+EACH_PROCESSOR(
+    void, temper_softmax_backward, softmax_backward, (const float *p, float *dp, long count),
+    p, dp, count)
+EACH_PROCESSOR(
+    void, temper_rotate, rotate,
+    (long rows, long columns, float *x, long stride, const float *cosines, const float *sines,
+     long table_stride, long first, long period, float sign),
+    rows, columns, x, stride, cosines, sines, table_stride, first, period, sign)
 EACH_PROCESSOR(
     void, temper_normalize, normalize,
     (long rows, long columns, float epsilon, const float *x, long x_stride, const float *gain,

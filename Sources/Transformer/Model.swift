@@ -50,7 +50,8 @@ public struct Model<Scalar: Real>: Sendable {
   /// The loss of `a.targets` under the logits that `forward` left, and its gradient.
   ///
   /// - Parameters:
-  ///   - gradient: receives the derivative of the objective's sum times `scale` by every weight; what was there is lost.
+  ///   - gradient: receives the derivative of the objective's sum times `scale` by every weight, or has it added when `adding`;
+  ///     otherwise what was there is lost.
   ///   - softTargets: a teacher's logits for the same characters, or nil without a teacher.
   ///   - scale: 1 / (characters in the whole batch) for the mean.
   ///   - observe: called with the gradient by the input of each layer, last to first, then by the embedding's output (-1). For gradient checks.
@@ -58,17 +59,19 @@ public struct Model<Scalar: Real>: Sendable {
   @specialized(where Scalar == Float)
   @specialized(where Scalar == Double)
   public func backward(
-    _ a: Activations<Scalar>, into gradient: Parameters<Scalar>, objective: Objective = Objective(),
-    softTargets: SoftTargets<Scalar>? = nil,
+    _ a: Activations<Scalar>, into gradient: Parameters<Scalar>, adding: Bool = false,
+    objective: Objective = Objective(), softTargets: SoftTargets<Scalar>? = nil,
     scale: Scalar, dropout: Dropout? = nil, firstRow: Int = 0,
     observe: ((_ layer: Int, _ gradient: Matrix<Scalar>) -> Void)? = nil
   ) -> LossSums {
     let sums = lossGradient(a, objective: objective, softTargets: softTargets, scale: scale)
     let g = a.gradients
-    for entry in gradient.entries where entry.shape.count == 1 { gradient.row(entry).fill(0) }
-
-    // Every matrix has one product a step that writes its gradient, so only the vectors and E start from zero.
-    multiply(a.logits.transposed, a.final, into: gradient.head)
+    // Every matrix has one product that writes its gradient, so only the vectors and E start from zero.
+    if !adding {
+      for entry in gradient.entries where entry.shape.count == 1 { gradient.row(entry).fill(0) }
+      if !configuration.isTied { gradient.embedding.fill(0) }
+    }
+    multiply(a.logits.transposed, a.final, into: gradient.head, adding: adding)
     multiply(a.logits, parameters.head, into: g.normalized)
     RMSNorm.backward(
       gradient: g.normalized, x: a.residuals[configuration.layers], gain: parameters.finalNorm[0],
@@ -76,14 +79,13 @@ public struct Model<Scalar: Real>: Sendable {
       addingToGain: gradient.finalNorm[0])
     for n in (0..<configuration.layers).reversed() {
       Probes.current?.enterLayer(n)
-      feedForwardBackward(a, layer: n, dropout, firstRow, gradient.layers[n])
-      attendBackward(a, layer: n, dropout, firstRow, gradient.layers[n])
+      feedForwardBackward(a, layer: n, dropout, firstRow, gradient.layers[n], adding)
+      attendBackward(a, layer: n, dropout, firstRow, gradient.layers[n], adding)
       observe?(n, g.residual)
     }
     Probes.current?.enterLayer(nil)
     dropout?.apply(to: g.residual, site: 0, firstRow: firstRow)
     observe?(-1, g.residual)
-    if !configuration.isTied { gradient.embedding.fill(0) }
     Embedding.backward(a.tokens, gradient: g.residual, addingTo: gradient.embedding)
     return sums
   }
@@ -148,12 +150,12 @@ public struct Model<Scalar: Real>: Sendable {
 
   private func attendBackward(
     _ a: Activations<Scalar>, layer n: Int, _ dropout: Dropout?, _ firstRow: Int,
-    _ gradient: Parameters<Scalar>.Layer
+    _ gradient: Parameters<Scalar>.Layer, _ adding: Bool
   ) {
     let (weights, layer, head) = (parameters.layers[n], a.layers[n], configuration.headWidth)
     let g = a.gradients
     let dBranch = branchGradient(g, dropout, site: 2 * n + 1, firstRow)
-    multiply(dBranch.transposed, layer.attended, into: gradient.output)
+    multiply(dBranch.transposed, layer.attended, into: gradient.output, adding: adding)
     multiply(dBranch, weights.output, into: g.attended)
     let value = layer.queryKeyValue[columns: 2 * head..<3 * head]
     let dValue = g.queryKeyValue[columns: 2 * head..<3 * head]
@@ -175,7 +177,9 @@ public struct Model<Scalar: Real>: Sendable {
       gradient: g.key, x: layer.queryKeyValue[columns: head..<2 * head], gain: weights.keyNorm[0],
       inverse: layer.keyInverse[0], into: g.queryKeyValue[columns: head..<2 * head], adding: false,
       addingToGain: gradient.keyNorm[0])
-    multiply(g.queryKeyValue.transposed, layer.attentionInput, into: gradient.queryKeyValue)
+    multiply(
+      g.queryKeyValue.transposed, layer.attentionInput, into: gradient.queryKeyValue,
+      adding: adding)
     multiply(g.queryKeyValue, weights.queryKeyValue, into: g.normalized)
     RMSNorm.backward(
       gradient: g.normalized, x: a.residuals[n], gain: weights.attentionNorm[0],
@@ -201,14 +205,14 @@ public struct Model<Scalar: Real>: Sendable {
 
   private func feedForwardBackward(
     _ a: Activations<Scalar>, layer n: Int, _ dropout: Dropout?, _ firstRow: Int,
-    _ gradient: Parameters<Scalar>.Layer
+    _ gradient: Parameters<Scalar>.Layer, _ adding: Bool
   ) {
     let (weights, layer, g) = (parameters.layers[n], a.layers[n], a.gradients)
     let dBranch = branchGradient(g, dropout, site: 2 * n + 2, firstRow)
-    multiply(dBranch.transposed, layer.hidden, into: gradient.down)
+    multiply(dBranch.transposed, layer.hidden, into: gradient.down, adding: adding)
     multiply(dBranch, weights.down, into: g.hidden)
     FeedForward.backward(gradient: g.hidden, replacingByGradient: layer.gateUp)
-    multiply(layer.gateUp.transposed, layer.feedForwardInput, into: gradient.gateUp)
+    multiply(layer.gateUp.transposed, layer.feedForwardInput, into: gradient.gateUp, adding: adding)
     multiply(layer.gateUp, weights.gateUp, into: g.normalized)
     RMSNorm.backward(
       gradient: g.normalized, x: layer.middle, gain: weights.feedForwardNorm[0],

@@ -25,6 +25,20 @@ import Transformer
     #expect(abs(Double(kept.count) - n * (1 - exact)) <= 5 * deviation)
   }
 
+  /// Vectors and the plain loop draw the same masks, whatever the width, and write nowhere else.
+  @Test(arguments: 1...140)
+  func floatsHaveTheMaskOfDoubles(columns: Int) {
+    let dropout = Dropout(rate: 0.3, seed: 0x1234_5678_9ABC_DEF0, step: 7)
+    let doubles = Matrix<Double>(rows: 5, columns: columns)
+    doubles.fill(1)
+    dropout.apply(to: doubles, site: 3, firstRow: 1_000)
+    let room = Matrix<Float>(rows: 5, columns: columns + 1)
+    room.fill(1)
+    dropout.apply(to: room[columns: 0..<columns], site: 3, firstRow: 1_000)
+    #expect(room[columns: 0..<columns].elements.map { $0 == 0 } == doubles.elements.map { $0 == 0 })
+    #expect(room[columns: columns..<columns + 1].elements.allSatisfy { $0 == 1 })
+  }
+
   @Test func rateZeroChangesNothing() {
     #expect(Self.mask(Dropout(rate: 0, seed: 1, step: 1)).elements.allSatisfy { $0 == 1 })
   }

@@ -276,6 +276,20 @@ import Transformer
     let sum = parts.dropFirst().reduce(parts[0].gradient) { zip($0, $1.gradient).map { $0 + $1 } }
     #expect(relativeDifference(sum, whole.gradient) <= 1e-12)
     #expect(abs(parts.reduce(0) { $0 + $1.loss } - whole.loss) <= 1e-11 * whole.loss)
+
+    // The same when each part adds its gradient to the last one's.
+    let total = Parameters<Double>(configuration)
+    total.elements.fill(.nan)
+    for part in 0..<sharding.shards {
+      let range = part * size..<(part + 1) * size
+      let a = example.activations(range)
+      let firstRow = range.lowerBound * example.context
+      example.model.forward(a, dropout: mask, firstRow: firstRow)
+      _ = example.model.backward(
+        a, into: total, adding: part > 0, objective: objective,
+        scale: 1 / Double(example.tokens.count), dropout: mask, firstRow: firstRow)
+    }
+    #expect(relativeDifference(total.elements.elements, whole.gradient) <= 1e-12)
   }
 
   @Test func dropoutChangesTrainingOnly() throws {

@@ -50,8 +50,34 @@ void temper_multiply(
 /// Whether `temper_multiply` is faster than BLAS on the processor at hand: one with AVX2, or AVX-512.
 int temper_multiply_pays(void);
 
+/// Tells the processor that this thread is waiting for another in a loop.
+static inline void temper_pause(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
 /// y[i] = exp(x[i] - shift) for i in 0..<count, and their sum; x and y may be the same memory.
 float temper_exponentials(const float *x, float shift, float *y, long count);
+
+/// The largest of a row, and the sum of exp(x - maximum).
+struct temper_softmax_sums {
+  float maximum, sum;
+};
+
+/// Replaces a row by its softmax. A row with NaN or infinity in it, or of -infinity alone, becomes NaN; so does the sum.
+struct temper_softmax_sums temper_softmax(float *row, long count);
+
+/// dp[i] = p[i] (dp[i] - sum of p[j] dp[j]).
+void temper_softmax_backward(const float *p, float *dp, long count);
+
+/// (a, b) = (a cos - b sign sin, b cos + a sign sin), with a in the first `columns` of each row of x and b in the next; row r takes row
+/// (first + r) modulo `period` of the cosines and sines.
+void temper_rotate(
+    long rows, long columns, float *x, long stride, const float *cosines, const float *sines,
+    long table_stride, long first, long period, float sign);
 
 /// The sum of x[i] y[i] over 0..<count.
 float temper_dot(const float *x, const float *y, long count);
@@ -79,6 +105,20 @@ void temper_gate(
 /// With dh the gradient by h: replaces g and u by the gradients by them.
 void temper_gate_backward(
     long rows, long columns, const float *dh, long dh_stride, float *gate_up, long stride);
+
+/// Where a mask of dropout comes from: the generator's key, and the counter beside the column.
+struct temper_dropout {
+  unsigned long key;
+  /// The position of the first row in the whole batch.
+  unsigned first_row, site, step;
+  /// An element is dropped where its 16 random bits are below this, and multiplied by `kept` where not.
+  int threshold;
+  float kept;
+};
+
+/// Multiplies x by a mask; see Dropout. Eight columns share a counter and have 16 of its 128 bits each.
+void temper_drop(
+    long rows, long columns, float *x, long stride, const struct temper_dropout *mask);
 
 /// What a step of Adam with decoupled weight decay is made of, beside the gradient.
 struct temper_adamw_step {

@@ -1,4 +1,3 @@
-import Dispatch
 import Synchronization
 
 /// Runs `body(0)` ... `body(count - 1)` on at most `threads` threads and returns when all are done.
@@ -21,7 +20,7 @@ public func forEachInParallel(
     return
   }
   let next = Atomic(0)
-  DispatchQueue.concurrentPerform(iterations: workers) { worker in
+  Crew.shared.run(workers) { worker in
     while true {
       let item = next.add(1, ordering: .relaxed).oldValue
       guard item < count else { return }

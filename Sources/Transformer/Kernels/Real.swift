@@ -56,6 +56,23 @@ public protocol Real: BinaryFloatingPoint, SIMDScalar, Codable, Sendable {
   /// e to the power of x.
   static func exponential(_ x: Self) -> Self
 
+  /// Replaces a row by its softmax, as `Softmax.apply` does.
+  /// - Returns: the row's maximum, and the sum of exp(z - maximum) before the division by it.
+  static func softmax(_ row: Row<Self>) -> (maximum: Self, sum: Self)
+
+  /// What `Softmax.backward` does.
+  static func softmaxBackward(probabilities p: Row<Self>, gradient dp: Row<Self>)
+
+  /// What `RotaryEmbedding` does, forward with `sign` 1 and backward with -1: row r of x is at position (first + r) modulo `period`.
+  static func rotate(
+    _ x: Matrix<Self>, cosines: Matrix<Self>, sines: Matrix<Self>, first: Int, period: Int,
+    sign: Self)
+
+  /// Multiplies x by a mask: 0 where an element's 16 random bits are below `threshold`, `kept` elsewhere; see `Dropout`.
+  static func drop(
+    _ x: Matrix<Self>, below threshold: UInt32, kept: Self, generator: CounterGenerator,
+    firstRow: UInt32, site: UInt32, step: UInt32)
+
   /// What `RMSNorm.forward` does.
   static func normalize(
     _ x: Matrix<Self>, gain: Row<Self>, epsilon: Self, inverse: Row<Self>, into y: Matrix<Self>)

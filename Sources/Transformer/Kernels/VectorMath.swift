@@ -60,6 +60,40 @@ extension Float: Real {
   public static func logarithm(_ x: Float) -> Float { logf(x) }
   public static func exponential(_ x: Float) -> Float { expf(x) }
 
+  public static func softmax(_ row: Row<Float>) -> (maximum: Float, sum: Float) {
+    precondition(row.count > 0, "no softmax of nothing")
+    let sums = temper_softmax(row.base, row.count)
+    return (sums.maximum, sums.sum)
+  }
+
+  public static func softmaxBackward(probabilities p: Row<Float>, gradient dp: Row<Float>) {
+    precondition(p.count == dp.count, "lengths differ")
+    temper_softmax_backward(p.base, dp.base, p.count)
+  }
+
+  public static func rotate(
+    _ x: Matrix<Float>, cosines: Matrix<Float>, sines: Matrix<Float>, first: Int, period: Int,
+    sign: Float
+  ) {
+    precondition(
+      period > 0 && first >= 0 && min(first + x.rows, period) <= min(cosines.rows, sines.rows)
+        && 2 * cosines.columns == x.columns && sines.columns == cosines.columns
+        && sines.stride == cosines.stride, "shapes do not agree in a rotation")
+    temper_rotate(
+      x.rows, x.columns / 2, x.base, x.stride, cosines.base, sines.base, cosines.stride, first,
+      period, sign)
+  }
+
+  public static func drop(
+    _ x: Matrix<Float>, below threshold: UInt32, kept: Float, generator: CounterGenerator,
+    firstRow: UInt32, site: UInt32, step: UInt32
+  ) {
+    var mask = temper_dropout(
+      key: UInt(generator.key), first_row: firstRow, site: site, step: step,
+      threshold: Int32(threshold), kept: kept)
+    temper_drop(x.rows, x.columns, x.base, x.stride, &mask)
+  }
+
   public static func normalize(
     _ x: Matrix<Float>, gain: Row<Float>, epsilon: Float, inverse: Row<Float>,
     into y: Matrix<Float>

@@ -26,14 +26,24 @@ public struct Dropout: Sendable {
     defer { Probes.current?.leave() }
     guard rate > 0 else { return }
     let threshold = UInt32((rate * 65536).rounded())
-    let kept = Scalar(1 / (1 - Double(threshold) / 65536))
+    Scalar.drop(
+      x, below: threshold, kept: Scalar(1 / (1 - Double(threshold) / 65536)), generator: generator,
+      firstRow: UInt32(truncatingIfNeeded: firstRow), site: UInt32(truncatingIfNeeded: site),
+      step: step)
+  }
+}
+
+extension Real {
+  public static func drop(
+    _ x: Matrix<Self>, below threshold: UInt32, kept: Self, generator: CounterGenerator,
+    firstRow: UInt32, site: UInt32, step: UInt32
+  ) {
     for r in 0..<x.rows {
       let row = x[r]
       // One call gives eight elements their 16 random bits each.
       for first in Swift.stride(from: 0, to: row.count, by: 8) {
         let w = generator.words(
-          UInt32(truncatingIfNeeded: first), UInt32(truncatingIfNeeded: firstRow + r),
-          UInt32(truncatingIfNeeded: site), step)
+          UInt32(truncatingIfNeeded: first), firstRow &+ UInt32(truncatingIfNeeded: r), site, step)
         let bits = SIMD8<UInt32>(
           w.0 & 0xFFFF, w.0 >> 16, w.1 & 0xFFFF, w.1 >> 16,
           w.2 & 0xFFFF, w.2 >> 16, w.3 & 0xFFFF, w.3 >> 16)

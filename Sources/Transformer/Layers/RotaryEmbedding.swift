@@ -31,10 +31,19 @@ package struct RotaryEmbedding<Scalar: Real>: Sendable {
     rotate(gradient, first: 0, period: period, sign: -1)
   }
 
-  @inline(__always)
   private func rotate(_ x: Matrix<Scalar>, first: Int, period: Int, sign: Scalar) {
     Probes.current?.enter(.rotation)
     defer { Probes.current?.leave() }
+    Scalar.rotate(
+      x, cosines: cosines, sines: sines, first: first, period: period, sign: sign)
+  }
+}
+
+extension Real {
+  public static func rotate(
+    _ x: Matrix<Self>, cosines: Matrix<Self>, sines: Matrix<Self>, first: Int, period: Int,
+    sign: Self
+  ) {
     let half = x.columns / 2
     for r in 0..<x.rows {
       let row = x[r]

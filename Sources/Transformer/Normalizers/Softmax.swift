@@ -9,8 +9,7 @@ public enum Softmax {
   @specialized(where Scalar == Float)
   public static func apply<Scalar: Real>(_ row: Row<Scalar>) {
     guard row.count > 0 else { return }
-    let sum = row.exponentiate(minus: row.maximum)
-    row.multiply(by: 1 / sum)
+    _ = Scalar.softmax(row)
   }
 
   /// ln Σ_j exp(z_j), the logarithm of the softmax's denominator.
@@ -18,9 +17,7 @@ public enum Softmax {
   /// The row is overwritten by its softmax on the way.
   @specialized(where Scalar == Float)
   public static func logSumExp<Scalar: Real>(replacingBySoftmax row: Row<Scalar>) -> Scalar {
-    let maximum = row.maximum
-    let sum = row.exponentiate(minus: maximum)
-    row.multiply(by: 1 / sum)
+    let (maximum, sum) = Scalar.softmax(row)
     return maximum + Scalar.logarithm(sum)
   }
 
@@ -29,6 +26,19 @@ public enum Softmax {
   /// dp_i/dz_j = p_i (δ_ij - p_j), so dL/dz_i = p_i (dL/dp_i - Σ_j p_j dL/dp_j).
   package static func backward<Scalar: Real>(probabilities p: Row<Scalar>, gradient dp: Row<Scalar>)
   {
+    Scalar.softmaxBackward(probabilities: p, gradient: dp)
+  }
+}
+
+extension Real {
+  public static func softmax(_ row: Row<Self>) -> (maximum: Self, sum: Self) {
+    let maximum = row.maximum
+    let sum = row.exponentiate(minus: maximum)
+    row.multiply(by: 1 / sum)
+    return (maximum, sum)
+  }
+
+  public static func softmaxBackward(probabilities p: Row<Self>, gradient dp: Row<Self>) {
     let mean = p.dot(dp)
     for i in 0..<p.count { dp[i] = p[i] * (dp[i] - mean) }
   }

@@ -7,7 +7,7 @@ import Transformer
 /// the number of threads, to the last bit.
 final class BatchStep {
   private let shards: [Shard]
-  /// What each worker computes in: activations for shards of each size.
+  /// What each worker computes in: activations for portions of each size.
   private let workspaces: [[Workspace]]
   private let batch, context: Int
   /// Sees a part of the gradient before it is summed: where tests put broken numbers.
@@ -25,12 +25,15 @@ final class BatchStep {
   private final class Shard {
     /// Which sequences of the batch it has.
     let sequences: Range<Int>
+    /// Those of them that are computed at once, counted from the shard's first.
+    let portions: [Range<Int>]
     /// Their characters, and what follows each.
     var tokens, targets: [Int32]
     let gradient: Parameters<Float>
 
     init(_ configuration: Configuration, sequences: Range<Int>, context: Int) {
       self.sequences = sequences
+      portions = BatchStep.portions(sequences: sequences.count, context: context)
       tokens = Array(repeating: 0, count: sequences.count * context)
       targets = tokens
       gradient = Parameters(configuration)
@@ -59,6 +62,16 @@ final class BatchStep {
     while count < 8, count * 2 * 256 <= batch * context { count *= 2 }
     return min(count, batch)
   }
+
+  /// The sequences of a shard that are computed at once: few, so that what forward leaves is near when backward comes for it, but rows enough to
+  /// read a matrix for.
+  static func portions(sequences: Int, context: Int) -> [Range<Int>] {
+    let most = max(1, rowsAtOnce / context)
+    let count = (sequences + most - 1) / most
+    return (0..<count).map { $0 * sequences / count..<($0 + 1) * sequences / count }
+  }
+
+  private static let rowsAtOnce = 128
 
   /// A model whose probabilities are learnt from.
   struct Teacher {
@@ -98,7 +111,7 @@ final class BatchStep {
         activations: Activations(configuration, sequences: sequences, context: context),
         lesson: lesson)
     }
-    let sizes = Set(shards.map(\.sequences.count)).sorted()
+    let sizes = Set(shards.flatMap { $0.portions.map(\.count) }).sorted()
     workspaces = (0..<max(1, min(threads, count))).map { _ in sizes.map(workspace) }
     self.shards = shards
     sums = Matrix(rows: count, columns: 5)
@@ -128,18 +141,21 @@ final class BatchStep {
     nonisolated(unsafe) let this = self
     forEachInParallel(shards.count, threads: min(threads, workspaces.count)) { index, worker in
       let shard = this.shards[index]
-      let workspace = this.workspace(of: worker, for: shard)
-      let firstRow = shard.sequences.lowerBound * this.context
-      model.forward(workspace.activations, dropout: dropout, firstRow: firstRow)
-      let found = model.backward(
-        workspace.activations, into: shard.gradient, objective: objective,
-        softTargets: this.softTargets(workspace), scale: scale, dropout: dropout,
-        firstRow: firstRow)
-      this.sums[index][0] = found.loss
-      this.sums[index][1] = found.objective
-      this.sums[index][2] = found.smoothing
-      this.sums[index][3] = found.zLoss
-      this.sums[index][4] = found.distillation
+      this.sums[index].fill(0)
+      for portion in shard.portions {
+        let workspace = this.workspace(of: worker, for: portion, of: shard)
+        let firstRow = (shard.sequences.lowerBound + portion.lowerBound) * this.context
+        model.forward(workspace.activations, dropout: dropout, firstRow: firstRow)
+        let found = model.backward(
+          workspace.activations, into: shard.gradient, adding: portion.lowerBound > 0,
+          objective: objective, softTargets: this.softTargets(workspace), scale: scale,
+          dropout: dropout, firstRow: firstRow)
+        this.sums[index][0] += found.loss
+        this.sums[index][1] += found.objective
+        this.sums[index][2] += found.smoothing
+        this.sums[index][3] += found.zLoss
+        this.sums[index][4] += found.distillation
+      }
     }
     let norm = Probes.measure(.reduction) { sumGradients(threads: threads) }
     let characters = Double(batch * context)
@@ -149,14 +165,15 @@ final class BatchStep {
       gradientNorm: norm)
   }
 
-  /// A worker's room for a shard of this size, with the shard's characters in it.
-  private func workspace(of worker: Int, for shard: Shard) -> Workspace {
+  /// A worker's room for a portion of this size, with the portion's characters in it.
+  private func workspace(of worker: Int, for portion: Range<Int>, of shard: Shard) -> Workspace {
     let own = workspaces[worker]
-    guard let workspace = own.first(where: { $0.activations.sequences == shard.sequences.count })
-    else { preconditionFailure("there is a workspace for each size of shard") }
-    for i in shard.tokens.indices {
-      workspace.activations.tokens[i] = shard.tokens[i]
-      workspace.activations.targets[i] = shard.targets[i]
+    guard let workspace = own.first(where: { $0.activations.sequences == portion.count })
+    else { preconditionFailure("there is a workspace for each size of portion") }
+    let first = portion.lowerBound * context
+    for i in workspace.activations.tokens.indices {
+      workspace.activations.tokens[i] = shard.tokens[first + i]
+      workspace.activations.targets[i] = shard.targets[first + i]
     }
     return workspace
   }

@@ -1,0 +1,93 @@
+import CKernels
+import Dispatch
+import Synchronization
+
+/// Threads that stay at the ready between one task and the next.
+///
+/// A training step hands out work three times within a few milliseconds, and to wake a sleeping thread takes tens of microseconds. So a
+/// thread that has nothing to do looks out for work as long as that takes, before it sleeps.
+final class Crew: Sendable {
+  static let shared = Crew()
+
+  /// Whether somebody's work is in hand.
+  private let isBusy = Atomic(false)
+  private let unfinished = Atomic(0)
+  private let finished = Signal()
+  // Both change only while `isBusy` is the caller's.
+  private nonisolated(unsafe) var helpers: [Signal] = []
+  private nonisolated(unsafe) var work: (@Sendable (Int) -> Void)?
+
+  /// Runs `body(0)` on this thread and `body(1)` ... `body(workers - 1)` on others, and returns when all are done.
+  ///
+  /// Where the crew is busy already, as it is for work within work, other threads do it.
+  func run(_ workers: Int, _ body: @Sendable (Int) -> Void) {
+    guard !isBusy.exchange(true, ordering: .acquiring) else {
+      DispatchQueue.concurrentPerform(iterations: workers, execute: body)
+      return
+    }
+    defer { isBusy.store(false, ordering: .releasing) }
+    withoutActuallyEscaping(body) { body in
+      while helpers.count < workers - 1 { hire() }
+      work = body
+      unfinished.store(workers - 1, ordering: .relaxed)
+      for helper in helpers.prefix(workers - 1) { helper.give() }
+      body(0)
+      if workers > 1 { finished.take() }
+      work = nil
+    }
+  }
+
+  /// A thread of its own for one more helper.
+  private func hire() {
+    let (start, number) = (Signal(), helpers.count + 1)
+    helpers.append(start)
+    DispatchQueue(label: "temper.worker.\(number)", qos: .userInitiated).async { [self] in
+      while true {
+        start.take()
+        work?(number)
+        if unfinished.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 {
+          finished.give()
+        }
+      }
+    }
+  }
+}
+
+/// What one thread gives and another takes, once each in turn; the taker looks out for it for a while before it sleeps.
+private final class Signal: Sendable {
+  private let isGiven = Atomic(false)
+  private let isAsleep = Atomic(false)
+  private let alarm = DispatchSemaphore(value: 0)
+
+  /// About 50 microseconds.
+  private static let patience = 2_000
+
+  func give() {
+    isGiven.store(true, ordering: .sequentiallyConsistent)
+    if isAsleep.exchange(false, ordering: .sequentiallyConsistent) { alarm.signal() }
+  }
+
+  func take() {
+    var looks = 0
+    while !isGiven.load(ordering: .acquiring) {
+      looks += 1
+      if looks < Self.patience {
+        temper_pause()
+      } else {
+        sleep()
+      }
+    }
+    isGiven.store(false, ordering: .relaxed)
+  }
+
+  private func sleep() {
+    isAsleep.store(true, ordering: .sequentiallyConsistent)
+    // Given meanwhile? Then the alarm goes off only if the giver saw that this thread was about to sleep.
+    if isGiven.load(ordering: .sequentiallyConsistent),
+      isAsleep.exchange(false, ordering: .sequentiallyConsistent)
+    {
+      return
+    }
+    alarm.wait()
+  }
+}
