@@ -22,20 +22,15 @@ INLINE long strip(const int registers, long rows) {
 }
 
 #define WEIGHT float
-#define LOAD_PANEL(p) load(p)
+#define TOGETHER 1
+#define LOAD_PANEL(p, n) load(p)
 #define NAME(name) name##_of_floats
 #include "panels.h"
 
-/// Eight words, each with a bfloat16 (the upper half of a float) of the first eight columns below one of the last eight.
-INLINE vector load_halves(const unsigned short *p) {
-  typedef int words __attribute__((vector_size(32), aligned(2)));
-  words pairs = *(const words *)p;
-  return as_floats(__builtin_shufflevector(
-      pairs << 16, pairs & -65536, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
-}
-
+// Sixteen words, each with a bfloat16 (the upper half of a float) of one panel below one of the next.
 #define WEIGHT unsigned short
-#define LOAD_PANEL(p) load_halves(p)
+#define TOGETHER 2
+#define LOAD_PANEL(p, n) as_floats((*(const integers *)(p) << ((n) ? 0 : 16)) & -65536)
 #define NAME(name) name##_of_halves
 #include "panels.h"
 
@@ -43,7 +38,7 @@ INLINE void multiply_packed(
     const int registers, long rows, long columns, long inner, const float *x, long x_stride,
     const float *w, float keep, float *y, long y_stride) {
   struct rows stored = {x, x_stride, 1};
-  struct panels_of_floats packed = {w, PANEL * inner, PANEL, 0};
+  struct panels_of_floats packed = {w, PANEL * inner, PANEL, 0, 0};
   each_row_of_floats(registers, rows, columns, inner, 1, stored, packed, keep, y, y_stride);
 }
 
@@ -51,7 +46,7 @@ INLINE void multiply_packed_bfloat16(
     const int registers, long rows, long columns, long inner, const float *x, long x_stride,
     const unsigned short *w, float keep, float *y, long y_stride) {
   struct rows stored = {x, x_stride, 1};
-  struct panels_of_halves packed = {w, PANEL * inner, PANEL, 0};
+  struct panels_of_halves packed = {w, 2 * PANEL * inner, 2 * PANEL, 0, 0};
   each_row_of_halves(registers, rows, columns, inner, 1, stored, packed, keep, y, y_stride);
 }
 
@@ -109,8 +104,12 @@ INLINE void transpose(const float *w, long w_stride, float *panel) {
 INLINE void lay_out_rows(
     long inner, long count, const float *w, long w_stride, float *panel) {
   long i = 0;
-  for (; count == PANEL && i + 4 <= inner; i += 4)
+  for (; count == PANEL && i + 4 <= inner; i += 4) {
+    // A quarter of the next panel's rows, as far as this line of memory goes.
+    UNROLL for (long row = 0; row < 4; row++)
+      __builtin_prefetch(w + (PANEL + i % LINE + row) * w_stride + i - i % LINE);
     transpose(w + i, w_stride, panel + i * PANEL);
+  }
   for (; i < inner; i++) {
     for (long j = 0; j < PANEL; j++)
       panel[i * PANEL + j] = j < count ? w[j * w_stride + i] : 0;
@@ -169,13 +168,13 @@ INLINE void multiply(
     long width = least(columns - c, COLUMNS);
     for (long i = 0; i < inner; i += steps) {
       long depth = least(inner - i, steps);
-      struct panels_of_floats packed = {panels, PANEL * depth, PANEL, 0};
+      struct panels_of_floats packed = {panels, PANEL * depth, PANEL, 0, 0};
       if (w_transposed)
         lay_out_all_rows(width, depth, w + c * w_stride + i, w_stride, panels);
       else if (width % PANEL != 0)
         lay_out_columns(width, depth, w + i * w_stride + c, w_stride, panels);
       else
-        packed = (struct panels_of_floats){w + i * w_stride + c, PANEL, w_stride, 1};
+        packed = (struct panels_of_floats){w + i * w_stride + c, PANEL, w_stride, rows > 1, 0};
       for (long r = 0; r < rows; r += ROWS_AT_ONCE) {
         long some = least(rows - r, ROWS_AT_ONCE);
         struct rows factor = {x + r * x_stride + i, x_stride, 1};
@@ -216,15 +215,13 @@ INLINE unsigned bits_of(float value) {
 int temper_pack_bfloat16(
     long columns, long inner, const float *w, long w_stride, unsigned short *packed) {
   unsigned lost = 0;
-  for (long c = 0; c < columns; c += PANEL) {
-    long count = columns - c < PANEL ? columns - c : PANEL;
-    const float *from = w + c * w_stride;
-    for (long i = 0; i < inner; i++, packed += PANEL) {
-      for (long j = 0; j < PANEL; j++) {
-        unsigned bits = j < count ? bits_of(from[j * w_stride + i]) : 0;
+  for (long c = 0; c < columns; c += 2 * PANEL) {
+    for (long i = 0; i < inner; i++, packed += 2 * PANEL) {
+      for (long j = 0; j < 2 * PANEL; j++) {
+        unsigned bits = c + j < columns ? bits_of(w[(c + j) * w_stride + i]) : 0;
         lost |= bits;
         // In the order of the words' halves in memory: little-endian, as on every processor that Swift runs on.
-        packed[j < 8 ? 2 * j : 2 * j - 15] = (unsigned short)(bits >> 16);
+        packed[j < PANEL ? 2 * j : 2 * (j - PANEL) + 1] = (unsigned short)(bits >> 16);
       }
     }
     if (lost & 0xFFFF) return 0;

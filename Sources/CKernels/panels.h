@@ -1,15 +1,17 @@
 // Rows times a packed matrix, for one type of matrix elements. Included once for each, with these defined:
 //
-//   WEIGHT         the type
-//   LOAD_PANEL(p)  one step of a panel, sixteen columns, as floats
-//   NAME(name)     a name for each type
+//   WEIGHT             the type
+//   TOGETHER           panels that share their steps in memory
+//   LOAD_PANEL(p, n)   the n-th of the panels that share a step at p, sixteen columns, as floats
+//   NAME(name)         a name for each type
 
-/// Panels of w, how many elements it is from a panel to the next and from a step of a panel to the next, and whether they are yet to come
-/// from memory, in another order than that of their steps.
+/// Panels of w from the panel `index` on, how many elements it is from panels that share their steps to the next and from a step to the next,
+/// and whether they are yet to come from memory, in another order than that of their steps.
 struct NAME(panels) {
   const WEIGHT *first;
   long panel, step;
   int is_far;
+  long index;
 };
 
 /// A tile of y: ROWS rows of x times PANELS panels of w, whose sums all stay in registers. Both are constants once this is inlined.
@@ -35,12 +37,15 @@ INLINE void NAME(tile)(
         __builtin_prefetch(x.first + (start + AHEAD + i) * x.step + ROWS - 1);
     if (w.is_far)
       UNROLL for (long i = 0; i < LINE; i++)
-        UNROLL for (long p = 0; p < PANELS; p++)
-          __builtin_prefetch(w.first + p * w.panel + (start + AHEAD + i) * w.step);
+        UNROLL for (long p = 0; p < PANELS; p += TOGETHER)
+          __builtin_prefetch(
+              w.first + (w.index + p) / TOGETHER * w.panel + (start + AHEAD + i) * w.step);
     for (long i = start; i < least(start + LINE, inner); i++) {
       vector steps[8];
       UNROLL for (long p = 0; p < PANELS; p++)
-        steps[p] = LOAD_PANEL(w.first + p * w.panel + i * w.step);
+        steps[p] = LOAD_PANEL(
+            w.first + (w.index + p) / TOGETHER * w.panel + i * w.step,
+            (PANELS % TOGETHER == 0 ? p : w.index + p) % TOGETHER);
       UNROLL for (long r = 0; r < ROWS; r++) {
         vector u = every(x.first[r * x.row + i * x.step]);
         UNROLL for (long p = 0; p < PANELS; p++) sums[r][p] += u * steps[p];
@@ -57,15 +62,13 @@ INLINE void NAME(tile)(
   }
 }
 
-/// So many rows times all panels, as many panels at a time as PANELS says.
+/// So many rows times all panels, PANELS at a time and then fewer.
 INLINE void NAME(tiles)(
     const long ROWS, const long PANELS, long columns, long inner, float scale, struct rows x,
     struct NAME(panels) w, float keep, float *y, long y_stride) {
-  long c = 0;
-  for (; c + (PANELS - 1) * PANEL < columns; c += PANELS * PANEL, w.first += PANELS * w.panel)
-    NAME(tile)(ROWS, PANELS, inner, scale, x, w, keep, y + c, y_stride, columns - c);
-  for (; PANELS > 1 && c < columns; c += PANEL, w.first += w.panel)
-    NAME(tile)(ROWS, 1, inner, scale, x, w, keep, y + c, y_stride, columns - c);
+  UNROLL for (long n = PANELS; n > 0; n /= 2)
+    for (; columns > (n - 1) * PANEL; columns -= n * PANEL, y += n * PANEL, w.index += n)
+      NAME(tile)(ROWS, n, inner, scale, x, w, keep, y, y_stride, columns);
 }
 
 /// As many rows share each step of a panel as there are registers for their sums beside what is multiplied: twelve of sixteen, and twenty-four
@@ -78,7 +81,7 @@ INLINE void NAME(each_row)(
     return;
   }
   const long PANELS = registers == 32 ? 2 : 1;
-  for (long c = 0; c < columns; c += PANELS * PANEL, w.first += PANELS * w.panel) {
+  for (long c = 0; c < columns; c += PANELS * PANEL, w.index += PANELS) {
     long width = least(columns - c, PANELS * PANEL);
     struct rows some = x;
     struct NAME(panels) these = w;
@@ -98,5 +101,6 @@ INLINE void NAME(each_row)(
 }
 
 #undef WEIGHT
+#undef TOGETHER
 #undef LOAD_PANEL
 #undef NAME

@@ -82,6 +82,15 @@ INLINE float dot(const int registers, const float *x, const float *y, long count
   return sum((a + b) + (c + d));
 }
 
+INLINE void dots(
+    const int registers, long rows, long columns, float scale, const float *x, const float *w,
+    long w_stride, float keep, float *y) {
+  for (long row = 0; row < rows; row++) {
+    float result = scale * dot(registers, x, w + row * w_stride, columns);
+    y[row] = keep == 0 ? result : result + keep * y[row];
+  }
+}
+
 INLINE float dot3(
     const int registers, const float *x, const float *y, const float *z, long count) {
   (void)registers;
@@ -259,6 +268,11 @@ EACH_PROCESSOR(
     (const float *x, float shift, float *y, long count), x, shift, y, count)
 EACH_PROCESSOR(
     float, temper_dot, dot, (const float *x, const float *y, long count), x, y, count)
+EACH_PROCESSOR(
+    void, temper_dots, dots,
+    (long rows, long columns, float scale, const float *x, const float *w, long w_stride,
+     float keep, float *y),
+    rows, columns, scale, x, w, w_stride, keep, y)
 EACH_PROCESSOR(
     float, temper_dot3, dot3, (const float *x, const float *y, const float *z, long count),
     x, y, z, count)

@@ -200,18 +200,19 @@ public final class Decoder<Scalar: Real> {
         x[i * rowsEach + r].copy(model.parameters.embedding[Int(state.window[state.read + r])])
       }
     }
-    for (n, layer) in model.parameters.layers.enumerated() {
-      let matrices = packed.layers[n]
-      normalize(x, layer.attentionNorm, into: normalized)
-      multiplyEachRow(normalized, byTransposed: matrices.queryKeyValue, into: qkv)
-      normalize(qkv[columns: 0..<head], layer.queryNorm, into: query)
+    // A layer is taken apart where it is: to copy it would count references to each of its matrices.
+    let (weights, matrices) = (model.parameters.layers, packed.layers)
+    for n in 0..<c.layers {
+      normalize(x, weights[n].attentionNorm, into: normalized)
+      multiplyEachRow(normalized, byTransposed: matrices[n].queryKeyValue, into: qkv)
+      normalize(qkv[columns: 0..<head], weights[n].queryNorm, into: query)
       for (i, text) in texts.enumerated() {
         let state = states[text]
         let own = i * rowsEach..<(i + 1) * rowsEach
         let new = state.read..<state.read + rowsEach
         let seen = 0..<new.upperBound
         let key = state.keys[n][rows: new]
-        normalize(qkv[rows: own][columns: head..<2 * head], layer.keyNorm, into: key)
+        normalize(qkv[rows: own][columns: head..<2 * head], weights[n].keyNorm, into: key)
         model.rotary.forward(key, first: state.read, period: c.context)
         model.rotary.forward(query[rows: own], first: state.read, period: c.context)
         state.values[n][rows: new].copy(qkv[rows: own][columns: 2 * head..<3 * head])
@@ -220,11 +221,11 @@ public final class Decoder<Scalar: Real> {
           v: state.values[n][rows: seen],
           p: probabilities[rows: own][columns: seen], o: attended[rows: own])
       }
-      multiplyEachRow(attended, byTransposed: matrices.output, into: x, adding: true)
-      normalize(x, layer.feedForwardNorm, into: normalized)
-      multiplyEachRow(normalized, byTransposed: matrices.gateUp, into: gateUp)
+      multiplyEachRow(attended, byTransposed: matrices[n].output, into: x, adding: true)
+      normalize(x, weights[n].feedForwardNorm, into: normalized)
+      multiplyEachRow(normalized, byTransposed: matrices[n].gateUp, into: gateUp)
       FeedForward.forward(gateUp: gateUp, into: hidden)
-      multiplyEachRow(hidden, byTransposed: matrices.down, into: x, adding: true)
+      multiplyEachRow(hidden, byTransposed: matrices[n].down, into: x, adding: true)
     }
 
     let last = last[rows: 0..<texts.count]

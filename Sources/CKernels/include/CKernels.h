@@ -10,7 +10,8 @@
 /// as `columns` rounded up to a multiple of 16.
 void temper_pack(long columns, long inner, const float *w, long w_stride, float *packed);
 
-/// The same as bfloat16, the upper halves of floats. The result is 0 if one of the elements is not a bfloat16 (`packed` is then of no
+/// The same as bfloat16, the upper halves of floats, in words of two: a column of a panel and the same one of the next. `packed` has room for
+/// `inner` times as many as `columns` rounded up to a multiple of 32. The result is 0 if one of the elements is not a bfloat16 (`packed` is then of no
 /// use) and 1 otherwise.
 int temper_pack_bfloat16(
     long columns, long inner, const float *w, long w_stride, unsigned short *packed);
@@ -81,6 +82,11 @@ void temper_rotate(
 
 /// The sum of x[i] y[i] over 0..<count.
 float temper_dot(const float *x, const float *y, long count);
+
+/// y[r] = scale x . w[r] + keep y[r], with x and each row of w of `columns` floats.
+void temper_dots(
+    long rows, long columns, float scale, const float *x, const float *w, long w_stride,
+    float keep, float *y);
 
 /// The sum of x[i] y[i] z[i] over 0..<count.
 float temper_dot3(const float *x, const float *y, const float *z, long count);

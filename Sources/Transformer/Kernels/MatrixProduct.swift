@@ -121,18 +121,25 @@ extension Float {
     _ b: UnsafePointer<Float>, bStride: Int, transposeB: Bool,
     keep: Float, _ c: UnsafeMutablePointer<Float>, cStride: Int
   ) {
+    if ownProductPays, inner > 0 {
+      if rows == 1, !transposeA, transposeB {
+        temper_dots(columns, inner, scale, a, b, bStride, keep, c)
+        return
+      }
+      // With few rows, laying out the other factor is too much of the work; unless nothing needs to be laid out.
+      if rows >= fewestRows || rows == 1 && !transposeA && columns % 16 == 0 {
+        temper_multiply(
+          rows, columns, inner, scale, a, aStride, transposeA ? 1 : 0, b, bStride,
+          transposeB ? 1 : 0, keep, c, cStride)
+        return
+      }
+    }
     if rows == 1, !transposeA {
       // One row times a matrix: BLAS's matrix-vector product reads the matrix once, at memory speed.
       cblas_sgemv(
         CblasRowMajor, transposeB ? CblasNoTrans : CblasTrans,
         Int32(transposeB ? columns : inner), Int32(transposeB ? inner : columns), scale,
         b, Int32(bStride), a, 1, keep, c, 1)
-      return
-    }
-    if ownProductPays, inner > 0, rows >= fewestRows {
-      temper_multiply(
-        rows, columns, inner, scale, a, aStride, transposeA ? 1 : 0, b, bStride,
-        transposeB ? 1 : 0, keep, c, cStride)
       return
     }
     cblas_sgemm(
@@ -150,7 +157,7 @@ extension Float {
     #endif
   }()
 
-  /// With fewer rows, laying out the other factor is too much of the work.
+  /// Rows for which laying out the other factor pays.
   private static let fewestRows = 8
 }
 

@@ -19,7 +19,7 @@ package struct PackedMatrix<Scalar: Real>: Sendable {
 /// every column, then the second of every column, and so on.
 public enum PackedElements<Scalar: Real>: Sendable {
   case whole([Scalar])
-  /// Bfloat16, in words of two: column i of a panel and column i + 8.
+  /// Bfloat16, in words of two: a column of a panel and the same one of the next.
   case halves([UInt16])
 
   /// Columns of Wᵀ in a panel.
@@ -52,11 +52,12 @@ extension Float {
     columns: Int, inner: Int, _ w: UnsafePointer<Float>, wStride: Int
   ) -> PackedElements<Float> {
     let room = PackedElements<Float>.count(columns: columns, inner: inner)
+    let pairs = (room / inner + 31) / 32 * 32 * inner
     var isExact = true
-    let halves = [UInt16](unsafeUninitializedCapacity: room) { elements, count in
+    let halves = [UInt16](unsafeUninitializedCapacity: pairs) { elements, count in
       guard let base = elements.baseAddress else { return }
       isExact = temper_pack_bfloat16(columns, inner, w, wStride, base) != 0
-      count = isExact ? room : 0
+      count = isExact ? pairs : 0
     }
     if isExact { return .halves(halves) }
     return .whole(

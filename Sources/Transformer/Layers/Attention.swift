@@ -29,9 +29,7 @@ package enum Attention {
       let scores = p[rows: queries][columns: keys]
       multiply(q[rows: queries], k[rows: keys].transposed, into: scores, scale: scale)
       for (row, t) in queries.enumerated() {
-        let visible = before + t + 1
-        normalizer.apply(scores[row][0..<visible])
-        scores[row][visible..<keys.count].fill(0)
+        normalizer.apply(scores[row], visible: before + t + 1)
       }
       multiply(scores, v[rows: keys], into: o[rows: queries])
     }
@@ -69,8 +67,7 @@ package enum Attention {
       multiply(dO[rows: queries], v[rows: keys].transposed, into: scores)
       for (row, t) in queries.enumerated() {
         normalizer.backward(
-          probabilities: probabilities[row][0..<t + 1], gradient: scores[row][0..<t + 1])
-        scores[row][t + 1..<keys.count].fill(0)
+          probabilities: probabilities[row], gradient: scores[row], visible: t + 1)
       }
       multiply(scores, k[rows: keys], into: dq[rows: queries], scale: scale)
       multiply(

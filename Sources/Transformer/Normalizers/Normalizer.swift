@@ -29,4 +29,33 @@ public enum Normalizer: String, CaseIterable, Sendable {
     case .entmax15: Entmax15.backward(probabilities: probabilities, gradient: gradient)
     }
   }
+
+  /// `apply` to the first `visible` scores of a row; the others get probability 0.
+  @inline(__always)
+  package func apply<Scalar: Real>(_ row: Row<Scalar>, visible: Int) {
+    let hidden = row[visible..<row.count]
+    if self == .softmax {
+      // A score of -inf is as good as none, and whole rows are whole vectors.
+      hidden.fill(-.infinity)
+      apply(row)
+    } else {
+      apply(row[0..<visible])
+      hidden.fill(0)
+    }
+  }
+
+  /// `backward` for a row of which the first `visible` scores count; the gradient by the others becomes 0.
+  @inline(__always)
+  package func backward<Scalar: Real>(
+    probabilities: Row<Scalar>, gradient: Row<Scalar>, visible: Int
+  ) {
+    let hidden = gradient[visible..<gradient.count]
+    hidden.fill(0)
+    if self == .softmax {
+      // Their probabilities are 0, so their gradients stay so.
+      backward(probabilities: probabilities, gradient: gradient)
+    } else {
+      backward(probabilities: probabilities[0..<visible], gradient: gradient[0..<visible])
+    }
+  }
 }
