@@ -68,6 +68,7 @@ public struct Matrix<Scalar: Real>: @unchecked Sendable {
   }
 
   /// A view of some of the rows.
+  @inline(__always)
   public subscript(rows range: Range<Int>) -> Matrix {
     precondition(range.lowerBound >= 0 && range.upperBound <= rows, "rows out of range")
     return Matrix(
@@ -76,6 +77,7 @@ public struct Matrix<Scalar: Real>: @unchecked Sendable {
   }
 
   /// A view of some of the columns.
+  @inline(__always)
   public subscript(columns range: Range<Int>) -> Matrix {
     precondition(range.lowerBound >= 0 && range.upperBound <= columns, "columns out of range")
     return Matrix(
