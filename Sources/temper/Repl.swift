@@ -113,7 +113,9 @@ struct Repl: ParsableCommand {
       case .terminated(let number):
         try? keep(session, output)
         Interrupts.release(number)
-        kill(getpid(), number)
+        raise(number)
+        // Whoever ignores the signal has no terminal to go on with, either.
+        return
       }
       try output.flush()
     }

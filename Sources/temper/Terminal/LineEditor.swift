@@ -163,7 +163,10 @@ final class LineEditor {
       case .scalar(let scalar):
         Self.store(scalar, in: character)
         return 1
-      case .end: return 0
+      case .end:
+        // Ctrl-D is a key here: nothing more to read means that the terminal is gone, even if its signal is still on its way.
+        ending = .terminated(SIGHUP)
+        return 0
       case .invalid: continue
       }
     }
