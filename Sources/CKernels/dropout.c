@@ -43,7 +43,6 @@ INLINE void random_bits(
 INLINE void drop(
     const int registers, long rows, long columns, float *x, long stride,
     const struct temper_dropout *mask) {
-  (void)registers;
   unsigned short bits[8 * WORDS] __attribute__((aligned(64)));
   for (long row = 0; row < rows; row++, x += stride) {
     for (long first = 0; first < columns; first += 8 * WORDS) {

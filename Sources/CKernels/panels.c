@@ -4,7 +4,7 @@
 #define PANEL LANES
 /// Floats that memory hands over at once, on most processors.
 #define LINE 16L
-/// Rows to ask memory for before they are laid out.
+/// How many rows or steps ahead memory is asked for.
 #define AHEAD 32
 
 INLINE long least(long a, long b) { return a < b ? a : b; }
@@ -17,8 +17,8 @@ struct rows {
 
 /// How many of the rows that are left are multiplied at once.
 INLINE long strip(const int registers, long rows) {
-  if (registers == 32) return rows >= 12 ? 12 : rows >= 8 ? 8 : rows >= 4 ? 4 : rows >= 2 ? 2 : least(rows, 1);
-  return rows >= 6 && rows != 8 ? 6 : rows >= 4 ? 4 : rows >= 2 ? 2 : least(rows, 1);
+  if (registers == 32) return rows >= 12 ? 12 : rows >= 8 ? 8 : rows >= 4 ? 4 : rows >= 2 ? 2 : 1;
+  return rows >= 6 && rows != 8 ? 6 : rows >= 4 ? 4 : rows >= 2 ? 2 : 1;
 }
 
 #define WEIGHT float
@@ -143,7 +143,6 @@ INLINE void lay_out_all_rows(
 
 INLINE void pack(
     const int registers, long columns, long inner, const float *w, long w_stride, float *packed) {
-  (void)registers;
   lay_out_all_rows(columns, inner, w, w_stride, packed);
 }
 
@@ -152,8 +151,8 @@ EACH_PROCESSOR(
     (long columns, long inner, const float *w, long w_stride, float *packed),
     columns, inner, w, w_stride, packed)
 
-// How much of a product is done at once: a panel of so many steps and the rows of a tile stay in the nearest cache, the other rows in the
-// second one.
+// How much of a product is done at once: the panels and rows of a tile, so many steps of each, stay in the nearest cache or close to it, the
+// other rows in the second one.
 #define STEPS 384L
 #define COLUMNS (32 * PANEL)
 #define ROWS_AT_ONCE 48L

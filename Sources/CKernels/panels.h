@@ -89,12 +89,12 @@ INLINE void NAME(each_row)(
       n = strip(registers, rows - r);
       float *to = y + r * y_stride + c;
       switch (n) {
-        case 12: NAME(tiles)(12, PANELS, width, inner, scale, some, these, keep, to, y_stride); break;
-        case 8: NAME(tiles)(8, PANELS, width, inner, scale, some, these, keep, to, y_stride); break;
-        case 6: NAME(tiles)(6, PANELS, width, inner, scale, some, these, keep, to, y_stride); break;
-        case 4: NAME(tiles)(4, PANELS, width, inner, scale, some, these, keep, to, y_stride); break;
-        case 2: NAME(tiles)(2, PANELS, width, inner, scale, some, these, keep, to, y_stride); break;
-        default: NAME(tiles)(1, PANELS, width, inner, scale, some, these, keep, to, y_stride);
+#define CASE(ROWS)                                                                    \
+  case ROWS:                                                                          \
+    NAME(tiles)(ROWS, PANELS, width, inner, scale, some, these, keep, to, y_stride);  \
+    break;
+        CASE(12) CASE(8) CASE(6) CASE(4) CASE(2) CASE(1)
+#undef CASE
       }
     }
   }

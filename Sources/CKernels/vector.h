@@ -80,8 +80,8 @@ INLINE float largest_of(vector v) {
 }
 
 /// Defines `name`, which calls the inline function `body` compiled for the best instructions that the processor has: AVX-512, AVX2, or what every
-/// processor of its kind has. The first argument of `body` is how many vector registers there are, a constant; what follows are
-/// the arguments of `name`.
+/// processor of its kind has. The first argument of `body` is how many vector registers there are, a constant that only products
+/// use; what follows are the arguments of `name`.
 #if defined(__x86_64__)
 #define AVX512 "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma"
 #define HAS_AVX512                                                               \

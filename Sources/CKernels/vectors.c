@@ -30,7 +30,6 @@ INLINE vector exponential(vector argument) {
 }
 
 INLINE float exponentials(const int registers, const float *x, float shift, float *y, long count) {
-  (void)registers;
   vector sums = every(0);
   long i = 0;
   for (; i + LANES <= count; i += LANES) {
@@ -69,7 +68,6 @@ INLINE struct temper_softmax_sums softmax(const int registers, float *row, long 
 
 /// Four sums at a time, so that additions need not wait for one another.
 INLINE float dot(const int registers, const float *x, const float *y, long count) {
-  (void)registers;
   vector a = every(0), b = a, c = a, d = a;
   long i = 0;
   for (; i + 4 * LANES <= count; i += 4 * LANES) {
@@ -93,7 +91,6 @@ INLINE void dots(
 
 INLINE float dot3(
     const int registers, const float *x, const float *y, const float *z, long count) {
-  (void)registers;
   vector a = every(0), b = a;
   long i = 0;
   for (; i + 2 * LANES <= count; i += 2 * LANES) {
@@ -113,32 +110,29 @@ INLINE void softmax_backward(const int registers, const float *p, float *dp, lon
   }
 }
 
-// Columns are often whole vectors. WHOLE, a constant, says so: nothing then asks how many are left.
-#define LEFT(i) (WHOLE ? LANES : columns - (i))
-
-INLINE void normalize_rows(
-    const int registers, const int WHOLE, long rows, long columns, float epsilon,
-    const float *x, long x_stride, const float *gain, float *inverse, float *y, long y_stride) {
+INLINE void normalize(
+    const int registers, long rows, long columns, float epsilon, const float *x, long x_stride,
+    const float *gain, float *inverse, float *y, long y_stride) {
   for (long row = 0; row < rows; row++, x += x_stride, y += y_stride) {
     float mean = dot(registers, x, x, columns) / (float)columns;
     float r = 1 / __builtin_elementwise_sqrt(mean + epsilon);
     inverse[row] = r;
     for (long i = 0; i < columns; i += LANES) {
-      long n = LEFT(i);
+      long n = columns - i;
       store_some(load_some(gain + i, n) * (load_some(x + i, n) * r), y + i, n);
     }
   }
 }
 
-INLINE void normalize_rows_backward(
-    const int registers, const int WHOLE, long rows, long columns, const float *dy,
+INLINE void normalize_backward(
+    const int registers, long rows, long columns, const float *dy,
     long dy_stride, const float *x, long x_stride, const float *gain, const float *inverse,
     int adding, float *dx, long dx_stride, float *d_gain) {
   for (long row = 0; row < rows; row++, dy += dy_stride, x += x_stride, dx += dx_stride) {
     float r = inverse[row];
     float c = dot3(registers, dy, gain, x, columns) / (float)columns * r * r;
     for (long i = 0; i < columns; i += LANES) {
-      long n = LEFT(i);
+      long n = columns - i;
       vector by = load_some(dy + i, n), at = load_some(x + i, n);
       store_some(load_some(d_gain + i, n) + by * (at * r), d_gain + i, n);
       vector d = r * (load_some(gain + i, n) * by - c * at);
@@ -147,24 +141,24 @@ INLINE void normalize_rows_backward(
   }
 }
 
-INLINE void gate_rows(
-    const int WHOLE, long rows, long columns, const float *gate_up, long stride, float *h,
+INLINE void gate(
+    const int registers, long rows, long columns, const float *gate_up, long stride, float *h,
     long h_stride) {
   for (long row = 0; row < rows; row++, gate_up += stride, h += h_stride) {
     for (long i = 0; i < columns; i += LANES) {
-      long n = LEFT(i);
+      long n = columns - i;
       vector g = load_some(gate_up + i, n), u = load_some(gate_up + columns + i, n);
       store_some(sigmoid(g) * g * u, h + i, n);
     }
   }
 }
 
-INLINE void gate_rows_backward(
-    const int WHOLE, long rows, long columns, const float *dh, long dh_stride, float *gate_up,
+INLINE void gate_backward(
+    const int registers, long rows, long columns, const float *dh, long dh_stride, float *gate_up,
     long stride) {
   for (long row = 0; row < rows; row++, dh += dh_stride, gate_up += stride) {
     for (long i = 0; i < columns; i += LANES) {
-      long n = LEFT(i);
+      long n = columns - i;
       float *gate = gate_up + i, *up = gate_up + columns + i;
       vector g = load_some(gate, n), u = load_some(up, n), d = load_some(dh + i, n);
       vector s = sigmoid(g);
@@ -174,14 +168,15 @@ INLINE void gate_rows_backward(
   }
 }
 
-INLINE void rotate_rows(
-    const int WHOLE, long rows, long columns, float *x, long stride, const float *cosines,
+INLINE void rotate(
+    const int registers, long rows, long columns, float *x, long stride, const float *cosines,
     const float *sines, long table_stride, long first, long period, float sign) {
   long position = first % period;
   for (long row = 0; row < rows; row++, x += stride) {
-    const float *cosine = cosines + position * table_stride, *sine = sines + position * table_stride;
+    const float *cosine = cosines + position * table_stride;
+    const float *sine = sines + position * table_stride;
     for (long i = 0; i < columns; i += LANES) {
-      long n = LEFT(i);
+      long n = columns - i;
       vector a = load_some(x + i, n), b = load_some(x + columns + i, n);
       vector c = load_some(cosine + i, n), s = sign * load_some(sine + i, n);
       store_some(a * c - b * s, x + i, n);
@@ -191,65 +186,9 @@ INLINE void rotate_rows(
   }
 }
 
-INLINE void normalize(
-    const int registers, long rows, long columns, float epsilon, const float *x, long x_stride,
-    const float *gain, float *inverse, float *y, long y_stride) {
-  if (columns % LANES == 0)
-    normalize_rows(
-        registers, 1, rows, columns, epsilon, x, x_stride, gain, inverse, y, y_stride);
-  else
-    normalize_rows(
-        registers, 0, rows, columns, epsilon, x, x_stride, gain, inverse, y, y_stride);
-}
-
-INLINE void normalize_backward(
-    const int registers, long rows, long columns, const float *dy, long dy_stride,
-    const float *x, long x_stride, const float *gain, const float *inverse, int adding,
-    float *dx, long dx_stride, float *d_gain) {
-  if (columns % LANES == 0)
-    normalize_rows_backward(
-        registers, 1, rows, columns, dy, dy_stride, x, x_stride, gain, inverse, adding, dx,
-        dx_stride, d_gain);
-  else
-    normalize_rows_backward(
-        registers, 0, rows, columns, dy, dy_stride, x, x_stride, gain, inverse, adding, dx,
-        dx_stride, d_gain);
-}
-
-INLINE void gate(
-    const int registers, long rows, long columns, const float *gate_up, long stride, float *h,
-    long h_stride) {
-  (void)registers;
-  if (columns % LANES == 0)
-    gate_rows(1, rows, columns, gate_up, stride, h, h_stride);
-  else
-    gate_rows(0, rows, columns, gate_up, stride, h, h_stride);
-}
-
-INLINE void gate_backward(
-    const int registers, long rows, long columns, const float *dh, long dh_stride,
-    float *gate_up, long stride) {
-  (void)registers;
-  if (columns % LANES == 0)
-    gate_rows_backward(1, rows, columns, dh, dh_stride, gate_up, stride);
-  else
-    gate_rows_backward(0, rows, columns, dh, dh_stride, gate_up, stride);
-}
-
-INLINE void rotate(
-    const int registers, long rows, long columns, float *x, long stride, const float *cosines,
-    const float *sines, long table_stride, long first, long period, float sign) {
-  (void)registers;
-  if (columns % LANES == 0)
-    rotate_rows(1, rows, columns, x, stride, cosines, sines, table_stride, first, period, sign);
-  else
-    rotate_rows(0, rows, columns, x, stride, cosines, sines, table_stride, first, period, sign);
-}
-
 INLINE void adamw(
     const int registers, const struct temper_adamw_step *step, const float *gradient,
     float *first, float *second, float *weights, long count) {
-  (void)registers;
   for (long i = 0; i < count; i += LANES) {
     long n = count - i;
     vector g = step->gradient_scale * load_some(gradient + i, n);

@@ -52,7 +52,7 @@ extension Float {
     columns: Int, inner: Int, _ w: UnsafePointer<Float>, wStride: Int
   ) -> PackedElements<Float> {
     let room = PackedElements<Float>.count(columns: columns, inner: inner)
-    let pairs = (room / inner + 31) / 32 * 32 * inner
+    let pairs = PackedElements<Float>.count(columns: (columns + 31) / 32 * 32, inner: inner)
     var isExact = true
     let halves = [UInt16](unsafeUninitializedCapacity: pairs) { elements, count in
       guard let base = elements.baseAddress else { return }

@@ -2,7 +2,8 @@
 ///
 /// The layers are written once, generic over this protocol. What a processor does much faster on
 /// whole vectors than element by element is a requirement here, so that each scalar brings its own
-/// version: matrix products come from BLAS, exponentials and sums from `VectorMath.swift`.
+/// version: that of `Float` comes from `VectorMath.swift` and its matrix products from CKernels or BLAS; the plain loops beside each layer are
+/// that of `Double`.
 public protocol Real: BinaryFloatingPoint, SIMDScalar, Codable, Sendable {
   /// C = scale · op(A) · op(B) + keep · C on row-major storage, where op transposes when told to.
   ///
