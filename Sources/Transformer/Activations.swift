@@ -60,42 +60,46 @@ public final class Activations<Scalar: Real>: @unchecked Sendable {
     let rows = sequences * context
     let (width, head) = (configuration.width, configuration.headWidth)
     let inner = configuration.feedForward
-    func matrix(_ columns: Int, rows: Int) -> Matrix<Scalar> {
-      Matrix(rows: rows, columns: columns)
-    }
-    func matrix(_ columns: Int) -> Matrix<Scalar> { matrix(columns, rows: rows) }
-    func inverse() -> Matrix<Scalar> { matrix(rows, rows: 1) }
-    func layer() -> Layer {
-      Layer(
-        attentionInput: matrix(width), feedForwardInput: matrix(width),
-        attentionInverse: inverse(), queryInverse: inverse(), keyInverse: inverse(),
-        feedForwardInverse: inverse(),
-        queryKeyValue: matrix(3 * head), query: matrix(head), key: matrix(head),
-        probabilities: matrix(context), attended: matrix(head), middle: matrix(width),
-        gateUp: matrix(2 * inner), hidden: matrix(inner))
-    }
-
     tokens = Array(repeating: 0, count: rows)
     targets = Array(repeating: 0, count: rows)
-    if forBackward {
-      residuals = (0...configuration.layers).map { _ in matrix(width) }
-      layers = (0..<configuration.layers).map { _ in layer() }
-    } else {
-      let two = [matrix(width), matrix(width)]
-      residuals = (0...configuration.layers).map { two[$0 % 2] }
-      layers = Array(repeating: layer(), count: configuration.layers)
-    }
-    final = matrix(width)
-    finalInverse = inverse()
-    logits = matrix(configuration.vocabularySize)
+    (residuals, layers, final, finalInverse, logits, gradients) = Shelf<Scalar>.fill { shelf in
+      func matrix(_ columns: Int, rows: Int) -> Matrix<Scalar> {
+        shelf.matrix(rows: rows, columns: columns)
+      }
+      func matrix(_ columns: Int) -> Matrix<Scalar> { matrix(columns, rows: rows) }
+      func inverse() -> Matrix<Scalar> { matrix(rows, rows: 1) }
+      func layer() -> Layer {
+        Layer(
+          attentionInput: matrix(width), feedForwardInput: matrix(width),
+          attentionInverse: inverse(), queryInverse: inverse(), keyInverse: inverse(),
+          feedForwardInverse: inverse(),
+          queryKeyValue: matrix(3 * head), query: matrix(head), key: matrix(head),
+          probabilities: matrix(context), attended: matrix(head), middle: matrix(width),
+          gateUp: matrix(2 * inner), hidden: matrix(inner))
+      }
+      func someGradients(rows needed: Int) -> Gradients {
+        Gradients(
+          residual: matrix(width, rows: needed), branch: matrix(width),
+          normalized: matrix(width, rows: needed),
+          queryKeyValue: matrix(3 * head, rows: needed), query: matrix(head, rows: needed),
+          key: matrix(head, rows: needed), attended: matrix(head, rows: needed),
+          hidden: matrix(inner, rows: needed),
+          scores: matrix(context, rows: min(Attention.block, context, needed)))
+      }
 
-    let needed = forBackward ? rows : 0
-    gradients = Gradients(
-      residual: matrix(width, rows: needed), branch: matrix(width),
-      normalized: matrix(width, rows: needed),
-      queryKeyValue: matrix(3 * head, rows: needed), query: matrix(head, rows: needed),
-      key: matrix(head, rows: needed), attended: matrix(head, rows: needed),
-      hidden: matrix(inner, rows: needed),
-      scores: matrix(context, rows: forBackward ? min(Attention.block, context) : 0))
+      let (residuals, layers): ([Matrix<Scalar>], [Layer])
+      if forBackward {
+        residuals = (0...configuration.layers).map { _ in matrix(width) }
+        layers = (0..<configuration.layers).map { _ in layer() }
+      } else {
+        let two = [matrix(width), matrix(width)]
+        residuals = (0...configuration.layers).map { two[$0 % 2] }
+        layers = Array(repeating: layer(), count: configuration.layers)
+      }
+      return (
+        residuals, layers, matrix(width), inverse(), matrix(configuration.vocabularySize),
+        someGradients(rows: forBackward ? rows : 0)
+      )
+    }
   }
 }

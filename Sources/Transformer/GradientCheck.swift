@@ -97,7 +97,7 @@ public struct GradientCheck: Sendable {
     for layer in 0..<configuration.layers {
       // A later check leaves its own inputs behind, so the earlier layers run again first.
       model.forward(a, dropout: mask)
-      let input = a.residuals[layer].wholeStorage
+      let input = a.residuals[layer].asOneRow
       results.append(
         compare(
           "input of layer \(layer)", [a.tokens.count, configuration.width], weights: input,
@@ -149,9 +149,9 @@ public struct GradientCheck: Sendable {
 }
 
 extension Matrix {
-  /// The memory of a matrix that fills its storage, as one row.
-  fileprivate var wholeStorage: Row<Scalar> {
-    precondition(storage.count == rows * columns, "the matrix is part of a larger storage")
-    return Row(base: storage.base, count: storage.count)
+  /// The elements of a matrix whose rows follow one another without a gap, as one row.
+  fileprivate var asOneRow: Row<Scalar> {
+    precondition(stride == columns, "there are gaps between the rows")
+    return Row(base: base, count: rows * columns)
   }
 }

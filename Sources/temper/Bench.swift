@@ -15,7 +15,7 @@ struct Bench: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Measure how fast this machine trains and generates, and how near its limit that is.",
     discussion: """
-      The limit is the rate of matrix products in this process, measured first. A step's operations are those of its \
+      The limit is the rate of matrix products in this process, measured first and again between steps. A step's operations are those of its \
       matrix products: 6 for each weight in a matrix and character, and in attention 12 for each layer, column of the \
       head and character seen; what the mask hides does not count. Random characters and weights do for measuring time. \
       Nothing else should be running.
@@ -65,7 +65,8 @@ struct Bench: ParsableCommand {
     if measures(.training) {
       let peak = MatrixPeak.measure(threads: threads.count, seconds: min(seconds, 1))
       let step = try StepBenchmark.measure(
-        settings, vocabularySize: vocabulary, threads: threads.count, seconds: seconds)
+        settings, vocabularySize: vocabulary, threads: threads.count, peak: peak,
+        seconds: seconds)
       let memory = Benchmark.peakMemory
       object["peak"] = Self.json(peak, threads: threads.count)
       object["training"] = Self.json(step, peak: peak, memory: memory)
@@ -110,8 +111,9 @@ struct Bench: ParsableCommand {
           + (remark.isEmpty ? "" : "  \(remark)"))
     }
     output.line("matrix products", .heading)
-    row("one thread", "\(peak.oneThread.decimals(1)) GFLOP/s")
-    row("\(threads.count) threads", "\(peak.allThreads.decimals(1)) GFLOP/s")
+    row("one thread", "\(peak.oneThread.decimals(1)) GFLOP/s", "at best")
+    row("\(threads.count) threads", "\(peak.allThreads.decimals(1)) GFLOP/s", "at best")
+    row("between steps", "\(step.productsRate.decimals(1)) GFLOP/s", "median of 10")
 
     output.line(
       "training: \(c.layers) layers, width \(c.width), head \(c.headWidth), feed-forward "
@@ -121,7 +123,8 @@ struct Bench: ParsableCommand {
     row("characters a second", "\(Int(step.charactersPerSecond.rounded()).grouped)")
     row(
       "achieved", "\(step.rate.decimals(1)) GFLOP/s",
-      "\((100 * step.rate / peak.allThreads).decimals(1))% of the products' rate")
+      "\((100 * step.shareOfProducts).decimals(1))% of the products' rate between steps, "
+        + "\((100 * step.rate / peak.allThreads).decimals(1))% of their best")
     row("memory", "\((Double(memory) / 1_048_576).decimals(0)) MiB", "the most at once")
 
     let whole = step.dataSeconds + step.passSeconds + step.optimizerSeconds
@@ -244,6 +247,8 @@ struct Bench: ParsableCommand {
       "characters_per_second": JSONValue(step.charactersPerSecond),
       "operations_per_character": JSONValue(Benchmark.operations(c, context: s.context)),
       "gflops": JSONValue(step.rate), "share_of_peak": JSONValue(step.rate / peak.allThreads),
+      "products_gflops": JSONValue(step.productsRate),
+      "share_of_products": JSONValue(step.shareOfProducts),
       "peak_memory_bytes": JSONValue(memory),
       "stages": [
         "data": JSONValue(step.dataSeconds), "pass": JSONValue(step.passSeconds),

@@ -54,6 +54,9 @@ public struct StepBenchmark: Sendable {
   public let steps: Int
   /// The median time of a step, in seconds.
   public let seconds: Double
+  /// Billions of operations a second that large products alone reached in between, the median, and the median share of it that the steps next
+  /// to them had. A machine that others use, too, is not equally fast for long.
+  public let productsRate, shareOfProducts: Double
   /// The medians of its stages.
   public let dataSeconds, passSeconds, optimizerSeconds: Double
   /// Seconds of forward and backward on one thread, by part, and of what no part covers (copies, mostly).
@@ -70,26 +73,39 @@ public struct StepBenchmark: Sendable {
     Benchmark.operations(configuration, context: settings.context) * charactersPerSecond * 1e-9
   }
 
-  /// Measures steps on random characters.
+  /// Measures steps on random characters, in turn with the products that reached the peak.
   ///
   /// - Parameters:
-  ///   - minimum: seconds to go on for, after a few steps to warm up.
+  ///   - seconds: how long the steps may take in all, after a few to warm up.
   /// - Throws: `ConfigurationError` for an impossible shape.
   public static func measure(
-    _ settings: TrainingSettings, vocabularySize: Int, threads: Int, seconds minimum: Double
+    _ settings: TrainingSettings, vocabularySize: Int, threads: Int, peak: MatrixPeak,
+    seconds: Double
   ) throws -> StepBenchmark {
     let configuration = try settings.configuration(vocabularySize: vocabularySize)
     let run = Run(configuration, settings, threads: threads)
     for _ in 0..<3 { run.step(threads: threads) }
     var (data, pass, optimizer, whole) = ([Double](), [Double](), [Double](), [Double]())
-    var spent = 0.0
-    while spent < minimum || whole.count < 5 {
-      let stages = run.step(threads: threads)
-      data.append(stages.data)
-      pass.append(stages.pass)
-      optimizer.append(stages.optimizer)
-      whole.append(stages.data + stages.pass + stages.optimizer)
-      spent += whole.last ?? 0
+    let operations =
+      1e-9 * Benchmark.operations(configuration, context: settings.context)
+      * Double(settings.batch * settings.context)
+    let turns = 10
+    let products = SquareProducts(
+      size: peak.size, threads: threads, seconds: seconds / Double(4 * turns))
+    var (rates, shares) = ([Double](), [Double]())
+    for _ in 0..<turns {
+      let first = whole.count
+      var spent = 0.0
+      while spent < seconds / Double(turns) {
+        let stages = run.step(threads: threads)
+        data.append(stages.data)
+        pass.append(stages.pass)
+        optimizer.append(stages.optimizer)
+        whole.append(stages.data + stages.pass + stages.optimizer)
+        spent += whole.last ?? 0
+      }
+      rates.append(products.rate())
+      shares.append(operations / Benchmark.median(Array(whole[first...])) / (rates.last ?? 1))
     }
 
     // Where the time goes, on one thread, as shares of which the step's time is made.
@@ -105,7 +121,8 @@ public struct StepBenchmark: Sendable {
     let byLayer = clock.seconds.map { $0.reduce(0, +) / Double(profiled) }
     return StepBenchmark(
       configuration: configuration, settings: settings, threads: threads, steps: whole.count,
-      seconds: Benchmark.median(whole), dataSeconds: Benchmark.median(data),
+      seconds: Benchmark.median(whole), productsRate: Benchmark.median(rates),
+      shareOfProducts: Benchmark.median(shares), dataSeconds: Benchmark.median(data),
       passSeconds: Benchmark.median(pass), optimizerSeconds: Benchmark.median(optimizer),
       parts: parts, rest: max(0, passes / Double(profiled) - parts.reduce(0) { $0 + $1.seconds }),
       layers: Array(byLayer.dropLast()), outside: byLayer.last ?? 0)

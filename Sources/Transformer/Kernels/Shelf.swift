@@ -1,0 +1,31 @@
+/// Matrices that lie one behind another in one piece of memory, which can then consist of large pages.
+///
+///     let (a, b) = Shelf<Float>.fill { shelf in
+///       (shelf.matrix(rows: 4, columns: 3), shelf.matrix(rows: 3, columns: 5))
+///     }
+final class Shelf<Scalar: Real> {
+  /// Nil while it is being found out how much is needed.
+  private let storage: Storage<Scalar>?
+  private var taken = 0
+
+  private init(_ storage: Storage<Scalar>?) { self.storage = storage }
+
+  /// What `make` makes of the matrices that it asks for. It is called twice and must ask for the same ones: the first time they are
+  /// empty, and it only counts how large they are.
+  static func fill<Result>(_ make: (Shelf) -> Result) -> Result {
+    let plan = Shelf(nil)
+    _ = make(plan)
+    return make(Shelf(Storage(count: plan.taken)))
+  }
+
+  /// A matrix of zeros, aligned for vector instructions.
+  func matrix(rows: Int, columns: Int) -> Matrix<Scalar> {
+    let offset = taken
+    taken += (rows * columns + Self.line - 1) / Self.line * Self.line
+    guard let storage else { return Matrix(rows: 0, columns: columns) }
+    return Matrix(storage, offset: offset, rows: rows, columns: columns)
+  }
+
+  /// Matrices start at multiples of so many scalars: a line of the cache.
+  private static var line: Int { 64 / MemoryLayout<Scalar>.stride }
+}
