@@ -91,13 +91,13 @@ public struct GradientCheck: Sendable {
 
     var results = gradient.entries.map { entry in
       compare(
-        entry.name, entry.shape, weights: parameters.row(entry),
+        entry.name, entry.shape, weights: parameters.matrix(entry),
         analytic: gradient.row(entry).elements, steps: steps, loss: { loss() })
     }
     for layer in 0..<configuration.layers {
       // A later check leaves its own inputs behind, so the earlier layers run again first.
       model.forward(a, dropout: mask)
-      let input = a.residuals[layer].asOneRow
+      let input = a.residuals[layer]
       results.append(
         compare(
           "input of layer \(layer)", [a.tokens.count, configuration.width], weights: input,
@@ -107,23 +107,23 @@ public struct GradientCheck: Sendable {
   }
 
   private func compare(
-    _ name: String, _ shape: [Int], weights: Row<Double>, analytic: [Double],
+    _ name: String, _ shape: [Int], weights: Matrix<Double>, analytic: [Double],
     steps: [Double], loss: () -> Double
   ) -> Result {
     let generator = CounterGenerator(seed: seed &+ 1, stream: .checks)
+    let count = weights.rows * weights.columns
     let elements =
-      weights.count <= elementsPerTensor
-      ? Array(0..<weights.count)
-      : (0..<elementsPerTensor).map {
-        Int(generator.below(UInt32(weights.count), at: UInt64($0)))
-      }
+      count <= elementsPerTensor
+      ? Array(0..<count)
+      : (0..<elementsPerTensor).map { Int(generator.below(UInt32(count), at: UInt64($0))) }
     var (worst, largest) = (0.0, 0.0)
     for element in elements {
-      let value = weights[element]
+      let (row, column) = (weights[element / weights.columns], element % weights.columns)
+      let value = row[column]
       func difference(_ h: Double) -> Double {
-        weights[element] = value + h
+        row[column] = value + h
         let above = loss()
-        weights[element] = value - h
+        row[column] = value - h
         return above - loss()
       }
       // Sparse attention has kinks. A difference across one is wrong; with small enough a step there is none in it.
@@ -135,7 +135,7 @@ public struct GradientCheck: Sendable {
         if distance < error || !distance.isFinite { (numeric, error) = (derivative, distance) }
         if !distance.isFinite { break }
       }
-      weights[element] = value
+      row[column] = value
       guard error.isFinite else {
         return Result(name: name, shape: shape, checked: elements.count, relativeError: .infinity)
       }
@@ -145,13 +145,5 @@ public struct GradientCheck: Sendable {
     return Result(
       name: name, shape: shape, checked: elements.count,
       relativeError: worst == 0 ? 0 : worst / max(largest, 1e-30))
-  }
-}
-
-extension Matrix {
-  /// The elements of a matrix whose rows follow one another without a gap, as one row.
-  fileprivate var asOneRow: Row<Scalar> {
-    precondition(stride == columns, "there are gaps between the rows")
-    return Row(base: base, count: rows * columns)
   }
 }

@@ -1,6 +1,7 @@
 import Testing
 import Transformer
-import Workbench
+
+@testable import Workbench
 
 @Suite struct ScheduleTests {
   @Test func warmupRisesAndLinearFalls() {
@@ -19,6 +20,18 @@ import Workbench
     #expect(abs(cosine.factor(step: 0, progress: 1) - 0.02) < 1e-12)
     let constant = Schedule(shape: .constant, warmup: 0)
     #expect([0, 0.3, 1].allSatisfy { constant.factor(step: 0, progress: $0) == 1 })
+  }
+}
+
+@Suite("A batch cut into shards") struct ShardTests {
+  @Test("Each sequence has one shard, the larger shards come first", arguments: 1...33, 1...8)
+  func shares(batch: Int, count: Int) {
+    guard count <= batch else { return }
+    let shares = BatchStep.shares(batch, among: count)
+    #expect(shares.flatMap { Array($0) } == Array(0..<batch))
+    let sizes = shares.map(\.count)
+    #expect(sizes == sizes.sorted(by: >))
+    #expect(sizes.count == count && sizes[0] - sizes[count - 1] <= 1)
   }
 }
 

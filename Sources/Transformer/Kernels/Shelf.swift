@@ -20,12 +20,16 @@ final class Shelf<Scalar: Real> {
 
   /// A matrix of zeros, aligned for vector instructions.
   func matrix(rows: Int, columns: Int) -> Matrix<Scalar> {
+    let stride = columns % Self.period == 0 ? columns + Self.line : columns
     let offset = taken
-    taken += (rows * columns + Self.line - 1) / Self.line * Self.line
+    taken += (rows * stride + Self.line - 1) / Self.line * Self.line
     guard let storage else { return Matrix(rows: 0, columns: columns) }
-    return Matrix(storage, offset: offset, rows: rows, columns: columns)
+    return Matrix(storage, offset: offset, rows: rows, columns: columns, stride: stride)
   }
 
-  /// Matrices start at multiples of so many scalars: a line of the cache.
+  /// Scalars in a line of the cache, at multiples of which matrices start.
   private static var line: Int { 64 / MemoryLayout<Scalar>.stride }
+  /// Scalars that lie so far apart compete for the same few places of the nearest cache, on most processors; a product reads several rows
+  /// at once, so these have another distance.
+  private static var period: Int { 4096 / MemoryLayout<Scalar>.stride }
 }

@@ -63,6 +63,15 @@ final class BatchStep {
     return min(count, batch)
   }
 
+  /// Which sequences each shard has. The larger shards come first: a worker that is done early then still finds a small one.
+  static func shares(_ batch: Int, among count: Int) -> [Range<Int>] {
+    let (few, larger) = batch.quotientAndRemainder(dividingBy: count)
+    return (0..<count).map { index in
+      let first = index * few + min(index, larger)
+      return first..<first + few + (index < larger ? 1 : 0)
+    }
+  }
+
   /// The sequences of a shard that are computed at once: few, so that what forward leaves is near when backward comes for it, but rows enough to
   /// read a matrix for.
   static func portions(sequences: Int, context: Int) -> [Range<Int>] {
@@ -93,10 +102,8 @@ final class BatchStep {
     self.context = context
     self.teacher = teacher
     let count = Self.shardCount(batch: batch, context: context)
-    let shards = (0..<count).map { index in
-      Shard(
-        configuration, sequences: index * batch / count..<(index + 1) * batch / count,
-        context: context)
+    let shards = Self.shares(batch, among: count).map {
+      Shard(configuration, sequences: $0, context: context)
     }
     func workspace(_ sequences: Int) -> Workspace {
       let lesson = teacher.map { teacher in
