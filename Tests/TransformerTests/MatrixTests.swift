@@ -203,19 +203,33 @@ import Transformer
     check(Double.self, tolerance: 1e-12)
   }
 
-  @Test(arguments: [(1, 1), (3, 8), (31, 5), (33, 40), (70, 64)])
-  func byItself(rows: Int, columns: Int) {
+  @Test(arguments: [(1, 1), (3, 8), (31, 5), (33, 40), (70, 64), (64, 128), (200, 30)])
+  func symmetricProducts(rows: Int, columns: Int) {
     var random = SeededValues(seed: UInt64(rows))
-    let x = Matrix<Float>(rows: rows, columns: columns)
-    for r in 0..<rows { for c in 0..<columns { x[r][c] = Float(random.uniform(-1...1)) } }
-    let (s, expected) = (
-      Matrix<Float>(rows: rows, columns: rows), Matrix<Float>(rows: rows, columns: rows)
-    )
-    for adding in [false, true] {
-      multiplyByItself(x, into: s, scale: 0.5, adding: adding)
-      multiply(x, x.transposed, into: expected, scale: 0.5, adding: adding)
-      #expect(largestDifference(s.elements, expected.elements.map { Double($0) }) <= 1e-5)
-      for r in 0..<rows { for c in 0..<rows { #expect(s[r][c] == s[c][r]) } }
+    func matrix(_ rows: Int, _ columns: Int) -> Matrix<Float> {
+      Matrix(rows: rows, columns: columns)
     }
+    let (x, y) = (matrix(rows, columns), matrix(columns, rows))
+    for r in 0..<rows {
+      for c in 0..<columns {
+        x[r][c] = Float(random.uniform(-1...1))
+        y[c][r] = x[r][c]
+      }
+    }
+    let (s, square, expected) = (matrix(rows, rows), matrix(rows, rows), matrix(rows, rows))
+    func compare(_ found: Matrix<Float>) {
+      #expect(largestDifference(found.elements, expected.elements.map { Double($0) }) <= 1e-4)
+    }
+    for adding in [false, true] {
+      multiplySymmetric(x, x.transposed, into: s, scale: 0.5, adding: adding)
+      multiply(x, x.transposed, into: expected, scale: 0.5, adding: adding)
+      compare(s)
+    }
+    multiplySymmetric(y.transposed, y, into: s, scale: 0.25)
+    multiply(x, x.transposed, into: expected, scale: 0.25)
+    compare(s)
+    multiplySymmetric(s, s, into: square)
+    multiply(s, s, into: expected)
+    compare(square)
   }
 }

@@ -12,11 +12,17 @@ public protocol Factor<Scalar> {
   var matrix: Matrix<Scalar> { get }
   /// Whether the product reads it with rows and columns exchanged.
   var isTransposed: Bool { get }
+  /// Some of its rows, as the product reads them.
+  subscript(productRows range: Range<Int>) -> Self { get }
+  /// Some of its columns, as the product reads them.
+  subscript(productColumns range: Range<Int>) -> Self { get }
 }
 
 extension Matrix: Factor {
   public var matrix: Matrix { self }
   public var isTransposed: Bool { false }
+  public subscript(productRows range: Range<Int>) -> Matrix { self[rows: range] }
+  public subscript(productColumns range: Range<Int>) -> Matrix { self[columns: range] }
 
   /// The same elements with rows and columns exchanged, for a product. Nothing is moved.
   public var transposed: TransposedMatrix<Scalar> { TransposedMatrix(matrix: self) }
@@ -26,6 +32,8 @@ extension Matrix: Factor {
 public struct TransposedMatrix<Scalar: Real>: Factor {
   public let matrix: Matrix<Scalar>
   public var isTransposed: Bool { true }
+  public subscript(productRows range: Range<Int>) -> Self { matrix[columns: range].transposed }
+  public subscript(productColumns range: Range<Int>) -> Self { matrix[rows: range].transposed }
 }
 
 /// result = scale · a · b, or result += scale · a · b when `adding`.
@@ -53,23 +61,30 @@ public func multiply<Scalar: Real>(
     keep: adding ? 1 : 0, result.base, cStride: result.stride)
 }
 
-/// The symmetric S = scale · x · xᵀ, or S += scale · x · xᵀ when `adding` (S is then symmetric before): half the work of a plain product.
+/// result = scale · a · b, or result += scale · a · b when `adding`, where the product is symmetric (but for rounding), and so
+/// was the result when `adding`: blocks above the diagonal are copied from those below.
 ///
-/// - Precondition: S has as many rows and columns as x has rows, and shares no memory with it.
-package func multiplyByItself(
-  _ x: Matrix<Float>, into s: Matrix<Float>, scale: Float = 1, adding: Bool = false
+/// - Precondition: as for `multiply`, with as many rows as columns.
+package func multiplySymmetric(
+  _ a: some Factor<Float>, _ b: some Factor<Float>, into result: Matrix<Float>,
+  scale: Float = 1, adding: Bool = false
 ) {
-  precondition(s.rows == x.rows && s.columns == x.rows, "shapes do not agree in a matrix product")
-  cblas_ssyrk(
-    CblasRowMajor, CblasLower, CblasNoTrans, Int32(x.rows), Int32(x.columns), scale,
-    x.base, Int32(x.stride), adding ? 1 : 0, s.base, Int32(s.stride))
-  // In tiles, so that what is written column by column stays in the nearest cache.
-  let tile = 32
-  for top in stride(from: 0, to: s.rows, by: tile) {
-    for left in stride(from: 0, through: top, by: tile) {
-      for r in top..<min(top + tile, s.rows) {
-        let row = s[r]
-        for c in left..<min(left + tile, r) { s[c][r] = row[c] }
+  precondition(result.rows == result.columns, "a symmetric matrix has as many rows as columns")
+  // Rows that share a product up to the end of the diagonal: enough for a fast one.
+  let block = 128
+  for top in stride(from: 0, to: result.rows, by: block) {
+    let end = min(top + block, result.rows)
+    multiply(
+      a[productRows: top..<end], b[productColumns: 0..<end],
+      into: result[rows: top..<end][columns: 0..<end], scale: scale, adding: adding)
+    // In tiles, so that what is written column by column stays in the nearest cache.
+    let tile = 32
+    for first in stride(from: top, to: end, by: tile) {
+      for left in stride(from: 0, to: top, by: tile) {
+        for r in first..<min(first + tile, end) {
+          let row = result[r]
+          for c in left..<left + tile { result[c][r] = row[c] }
+        }
       }
     }
   }
