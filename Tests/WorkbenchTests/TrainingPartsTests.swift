@@ -180,6 +180,21 @@ import Transformer
     #expect(try dropout(100_000_000) == 0)
     #expect(try dropout(100_000) > 0)
   }
+
+  @Test("A preset reads a small text at most twenty times, unless steps are asked for")
+  func lengthFollowsText() throws {
+    func steps(_ characters: Int, asked: Int? = nil) throws -> TrainingSettings.Duration {
+      var options = TrainingOptions()
+      (options.preset, options.steps) = (.base, asked)
+      return try TrainingSettings(options, trainingCharacters: characters).duration
+    }
+    guard case .steps(let most) = Preset.base.settings.duration else { return }
+    #expect(try steps(10_000_000) == .steps(most))
+    // Steps of 8 x 512 characters.
+    #expect(try steps(100_000) == .steps(20 * 100_000 / 4096))
+    #expect(try steps(1_000) == .steps(100))
+    #expect(try steps(1_000, asked: 7_000) == .steps(7_000))
+  }
 }
 
 @Suite struct LossCurveTests {

@@ -111,18 +111,20 @@ public enum Preset: String, Sendable, Equatable, CaseIterable {
     var s = TrainingSettings()
     switch self {
     case .tiny:
-      (s.layers, s.width, s.headWidth, s.context, s.batch) = (4, 128, 128, 256, 8)
-      (s.learningRate, s.adamLearningRate) = (0.04, 0.006)
+      (s.layers, s.width, s.headWidth, s.context, s.batch) = (8, 96, 64, 256, 8)
+      s.learningRate = 0.04
       s.duration = .steps(560)
     case .small:
-      (s.layers, s.width, s.headWidth, s.context, s.batch) = (5, 192, 128, 256, 12)
-      (s.learningRate, s.adamLearningRate) = (0.03, 0.0045)
-      s.duration = .steps(1700)
-    case .base:
       (s.layers, s.width, s.headWidth, s.context, s.batch) = (6, 256, 128, 512, 8)
-      (s.learningRate, s.adamLearningRate) = (0.025, 0.00375)
-      s.duration = .steps(3900)
+      (s.learningRate, s.average) = (0.03, 40)
+      s.duration = .steps(1200)
+    case .base:
+      (s.layers, s.width, s.headWidth, s.context, s.batch) = (6, 384, 128, 512, 8)
+      (s.learningRate, s.average) = (0.025, 40)
+      s.duration = .steps(2400)
     }
+    s.adamLearningRate = 0.3 * s.learningRate
+    s.schedule.shape = .cosine
     s.feedForward = TrainingSettings.feedForward(width: s.width)
     s.schedule.warmup = 20
     return s
@@ -198,6 +200,10 @@ extension TrainingSettings {
     precision = options.precision ?? precision
 
     context = min(context, max(1, trainingCharacters - 1))
+    if options.steps == nil, case .steps(let steps) = duration {
+      let enough = Self.mostEpochs * trainingCharacters / (batch * context)
+      duration = .steps(min(steps, max(Self.fewestSteps, enough)))
+    }
     let epochs = expectedEpochs(trainingCharacters: trainingCharacters)
     dropout = options.dropout ?? Self.dropout(epochs: epochs)
     weightDecay = options.weightDecay ?? Self.weightDecay(epochs: epochs)
@@ -207,6 +213,11 @@ extension TrainingSettings {
     sampleEvery = options.sampleEvery ?? 0
     saveEvery = options.saveEvery ?? Self.interval(duration)
   }
+
+  /// A run whose length nobody asked for reads a text at most so many times: more only teaches it by heart.
+  static let mostEpochs = 20
+  /// But it has so many steps at least.
+  static let fewestSteps = 100
 
   /// The learning rate of fine-tuning as a share of that for a new model.
   static let fineTuningShare = 0.3
@@ -239,9 +250,9 @@ extension TrainingSettings {
     switch duration {
     case .steps(let steps): characters = Double(steps) * Double(batch) * Double(context)
     case .minutes(let minutes):
-      // What two cores do, near enough for choosing a regularization: 60 billion operations a second.
+      // What two cores do, near enough for choosing a regularization: 200 billion operations a second.
       let parameters = Double(layers * (4 * headWidth + 3 * feedForward) * width)
-      characters = minutes * 60 * 60e9 / (6 * max(parameters, 1e5))
+      characters = minutes * 60 * 200e9 / (6 * max(parameters, 1e5))
     }
     return characters / Double(max(1, trainingCharacters))
   }
@@ -252,7 +263,7 @@ extension TrainingSettings {
   }
 
   static func weightDecay(epochs: Double) -> Double {
-    epochs <= 4 ? 0.1 : epochs <= 15 ? 0.2 : 0.5
+    epochs <= 2 ? 0.03 : epochs <= 4 ? 0.1 : epochs <= 15 ? 0.2 : 0.5
   }
 
   /// A tenth of a run.
