@@ -61,10 +61,10 @@ public func multiply<Scalar: Real>(
     keep: adding ? 1 : 0, result.base, cStride: result.stride)
 }
 
-/// result = scale · a · b, or result += scale · a · b when `adding`, where the product is symmetric (but for rounding), and so
-/// was the result when `adding`: blocks above the diagonal are copied from those below.
+/// The symmetric result = scale · a · b, or result += scale · a · b when `adding` (the result is then symmetric before): blocks of it
+/// below the diagonal are computed, the rest is copied.
 ///
-/// - Precondition: as for `multiply`, with as many rows as columns.
+/// - Precondition: as for `multiply`, with as many rows as columns, and the product is symmetric.
 package func multiplySymmetric(
   _ a: some Factor<Float>, _ b: some Factor<Float>, into result: Matrix<Float>,
   scale: Float = 1, adding: Bool = false
@@ -77,14 +77,14 @@ package func multiplySymmetric(
     multiply(
       a[productRows: top..<end], b[productColumns: 0..<end],
       into: result[rows: top..<end][columns: 0..<end], scale: scale, adding: adding)
-    // In tiles, so that what is written column by column stays in the nearest cache.
-    let tile = 32
-    for first in stride(from: top, to: end, by: tile) {
-      for left in stride(from: 0, to: top, by: tile) {
-        for r in first..<min(first + tile, end) {
-          let row = result[r]
-          for c in left..<left + tile { result[c][r] = row[c] }
-        }
+  }
+  // In tiles, so that what is written column by column stays in the nearest cache.
+  let tile = 32
+  for top in stride(from: 0, to: result.rows, by: tile) {
+    for left in stride(from: 0, through: top, by: tile) {
+      for r in top..<min(top + tile, result.rows) {
+        let row = result[r]
+        for c in left..<min(left + tile, r) { result[c][r] = row[c] }
       }
     }
   }

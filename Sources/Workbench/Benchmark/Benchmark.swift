@@ -86,6 +86,7 @@ public struct StepBenchmark: Sendable {
     let run = Run(configuration, settings, threads: threads)
     for _ in 0..<3 { run.step(threads: threads) }
     var (data, pass, optimizer, whole) = ([Double](), [Double](), [Double](), [Double]())
+    // Of a step, in billions.
     let operations =
       1e-9 * Benchmark.operations(configuration, context: settings.context)
       * Double(settings.batch * settings.context)
@@ -104,8 +105,9 @@ public struct StepBenchmark: Sendable {
         whole.append(stages.data + stages.pass + stages.optimizer)
         spent += whole.last ?? 0
       }
-      rates.append(products.rate())
-      shares.append(operations / Benchmark.median(Array(whole[first...])) / (rates.last ?? 1))
+      let rate = products.rate()
+      rates.append(rate)
+      shares.append(operations / Benchmark.median(Array(whole[first...])) / rate)
     }
 
     // Where the time goes, on one thread, as shares of which the step's time is made.
