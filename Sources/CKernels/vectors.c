@@ -170,7 +170,7 @@ INLINE void gate_backward(
 
 INLINE void rotate(
     const int registers, long rows, long columns, float *x, long stride, const float *cosines,
-    const float *sines, long table_stride, long first, long period, float sign) {
+    const float *sines, long table_stride, long first, long period, long advance, float sign) {
   long position = first % period;
   for (long row = 0; row < rows; row++, x += stride) {
     const float *cosine = cosines + position * table_stride;
@@ -182,7 +182,8 @@ INLINE void rotate(
       store_some(a * c - b * s, x + i, n);
       store_some(b * c + a * s, x + columns + i, n);
     }
-    if (++position == period) position = 0;
+    position += advance;
+    if (position == period) position = 0;
   }
 }
 
@@ -223,8 +224,8 @@ EACH_PROCESSOR(
 EACH_PROCESSOR(
     void, temper_rotate, rotate,
     (long rows, long columns, float *x, long stride, const float *cosines, const float *sines,
-     long table_stride, long first, long period, float sign),
-    rows, columns, x, stride, cosines, sines, table_stride, first, period, sign)
+     long table_stride, long first, long period, long advance, float sign),
+    rows, columns, x, stride, cosines, sines, table_stride, first, period, advance, sign)
 EACH_PROCESSOR(
     void, temper_normalize, normalize,
     (long rows, long columns, float epsilon, const float *x, long x_stride, const float *gain,

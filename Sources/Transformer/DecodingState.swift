@@ -1,4 +1,4 @@
-/// The characters that one generated text has behind it, and their keys and values in every layer.
+/// The characters that one generated text has behind it.
 ///
 /// **Past the window.** A model sees at most `context` characters. When they are all taken, the older half is forgotten and the rest is
 /// read anew from position 0; then the window fills up again. So the text before the next character is always the last
@@ -9,8 +9,6 @@ public final class DecodingState<Scalar: Real> {
   public private(set) var window: [Int32] = []
   /// All characters so far, forgotten ones included.
   public private(set) var count = 0
-  /// For each layer, (context, head width).
-  let keys, values: [Matrix<Scalar>]
   /// How many characters of the window have been read: their keys and values are valid.
   fileprivate(set) var read = 0
   private let context: Int
@@ -18,13 +16,6 @@ public final class DecodingState<Scalar: Real> {
   /// Nothing read yet.
   public init(_ configuration: Configuration) {
     context = configuration.context
-    func cache() -> [Matrix<Scalar>] {
-      (0..<configuration.layers).map { _ in
-        Matrix(rows: configuration.context, columns: configuration.headWidth)
-      }
-    }
-    keys = cache()
-    values = cache()
     window.reserveCapacity(context)
   }
 
@@ -56,9 +47,6 @@ public final class DecodingState<Scalar: Real> {
     window.append(contentsOf: other.window)
     count = other.count
     read = other.read
-    for (own, theirs) in zip(keys + values, other.keys + other.values) {
-      own[rows: 0..<read].copy(theirs[rows: 0..<read])
-    }
   }
 
   /// Forgets everything.
@@ -81,13 +69,15 @@ public final class Decoder<Scalar: Real> {
   public let logits: Matrix<Scalar>
 
   private let packed: PackedWeights<Scalar>
+  /// For each layer, (texts · context, head width): the keys and values of what each text has read, one text's window after the other's.
+  private let keys, values: [Matrix<Scalar>]
 
   /// Room for the rows of one pass: some new characters of one text, or one of each.
-  private let x, normalized, queryKeyValue, query, probabilities, attended, gateUp,
-    hidden: Matrix<Scalar>
+  private let x, normalized, queryKeyValue, probabilities, attended, gateUp, hidden: Matrix<Scalar>
   private let last, found: Matrix<Scalar>
-  /// The texts of one pass.
+  /// The texts of one pass, and where in the window of each its first new character is.
   private var together: [Int] = []
+  private var positions: [Int] = []
   private let inverse: Matrix<Scalar>
 
   /// New characters of a text that go through the layers at once: enough for fast products, and no more memory than that.
@@ -107,11 +97,16 @@ public final class Decoder<Scalar: Real> {
     self.packed = packed
     let c = model.configuration
     states = (0..<texts).map { _ in DecodingState(c) }
+    (keys, values) = Shelf<Scalar>.fill { shelf in
+      func windows() -> [Matrix<Scalar>] {
+        (0..<c.layers).map { _ in shelf.matrix(rows: texts * c.context, columns: c.headWidth) }
+      }
+      return (windows(), windows())
+    }
     let rows = max(texts, Self.rowsPerPass)
     x = Matrix(rows: rows, columns: c.width)
     normalized = Matrix(rows: rows, columns: c.width)
     queryKeyValue = Matrix(rows: rows, columns: 3 * c.headWidth)
-    query = Matrix(rows: rows, columns: c.headWidth)
     probabilities = Matrix(rows: rows, columns: c.context)
     attended = Matrix(rows: rows, columns: c.headWidth)
     gateUp = Matrix(rows: rows, columns: 2 * c.feedForward)
@@ -168,6 +163,11 @@ public final class Decoder<Scalar: Real> {
   /// Makes a text what another one is, its row of `logits` included.
   public func copy(_ text: Int, to other: Int) {
     states[other].copy(states[text])
+    let context = model.configuration.context
+    func read(_ text: Int) -> Range<Int> {
+      text * context..<text * context + states[text].read
+    }
+    for cache in [keys, values].joined() { cache[rows: read(other)].copy(cache[rows: read(text)]) }
     logits[other].copy(logits[text])
   }
 
@@ -186,7 +186,8 @@ public final class Decoder<Scalar: Real> {
     let head = c.headWidth
     let rows = 0..<texts.count * rowsEach
     let (x, normalized) = (x[rows: rows], normalized[rows: rows])
-    let (qkv, query) = (queryKeyValue[rows: rows], query[rows: rows])
+    let qkv = queryKeyValue[rows: rows]
+    let (query, key) = (qkv[columns: 0..<head], qkv[columns: head..<2 * head])
     let (attended, gateUp, hidden) = (attended[rows: rows], gateUp[rows: rows], hidden[rows: rows])
     let epsilon = Scalar(c.normEpsilon)
 
@@ -194,8 +195,10 @@ public final class Decoder<Scalar: Real> {
       RMSNorm.forward(x, gain: gain[0], epsilon: epsilon, inverse: inverse[0], into: y)
     }
 
+    positions.removeAll(keepingCapacity: true)
     for (i, text) in texts.enumerated() {
       let state = states[text]
+      positions.append(state.read)
       for r in 0..<rowsEach {
         x[i * rowsEach + r].copy(model.parameters.embedding[Int(state.window[state.read + r])])
       }
@@ -205,22 +208,11 @@ public final class Decoder<Scalar: Real> {
     for n in 0..<c.layers {
       normalize(x, weights[n].attentionNorm, into: normalized)
       multiplyEachRow(normalized, byTransposed: matrices[n].queryKeyValue, into: qkv)
-      normalize(qkv[columns: 0..<head], weights[n].queryNorm, into: query)
-      for (i, text) in texts.enumerated() {
-        let state = states[text]
-        let own = i * rowsEach..<(i + 1) * rowsEach
-        let new = state.read..<state.read + rowsEach
-        let seen = 0..<new.upperBound
-        let key = state.keys[n][rows: new]
-        normalize(qkv[rows: own][columns: head..<2 * head], weights[n].keyNorm, into: key)
-        model.rotary.forward(key, first: state.read, period: c.context)
-        model.rotary.forward(query[rows: own], first: state.read, period: c.context)
-        state.values[n][rows: new].copy(qkv[rows: own][columns: 2 * head..<3 * head])
-        Attention.forward(
-          by: c.attention, q: query[rows: own], k: state.keys[n][rows: seen],
-          v: state.values[n][rows: seen],
-          p: probabilities[rows: own][columns: seen], o: attended[rows: own])
-      }
+      normalize(query, weights[n].queryNorm, into: query)
+      normalize(key, weights[n].keyNorm, into: key)
+      rotate(query, rowsEach: rowsEach)
+      rotate(key, rowsEach: rowsEach)
+      attend(texts, layer: n, qkv, rowsEach: rowsEach, into: attended)
       multiplyEachRow(attended, byTransposed: matrices[n].output, into: x, adding: true)
       normalize(x, weights[n].feedForwardNorm, into: normalized)
       multiplyEachRow(normalized, byTransposed: matrices[n].gateUp, into: gateUp)
@@ -239,5 +231,54 @@ public final class Decoder<Scalar: Real> {
     let found = found[rows: 0..<texts.count]
     multiplyEachRow(ready, byTransposed: packed.head, into: found)
     for (i, text) in texts.enumerated() { logits[text].copy(found[i]) }
+  }
+
+  /// Turns rows as their places in the windows demand.
+  private func rotate(_ x: Matrix<Scalar>, rowsEach: Int) {
+    let context = model.configuration.context
+    if rowsEach > 1 {
+      model.rotary.forward(x, first: positions[0], period: context)
+      return
+    }
+    // Texts that began together are in the same place, most of the time.
+    var start = 0
+    while start < x.rows {
+      var end = start + 1
+      while end < x.rows, positions[end] == positions[start] { end += 1 }
+      model.rotary.forward(x[rows: start..<end], allAt: positions[start])
+      start = end
+    }
+  }
+
+  /// Keeps the new keys and values, and lets the queries attend.
+  private func attend(
+    _ texts: some RandomAccessCollection<Int>, layer n: Int, _ qkv: Matrix<Scalar>, rowsEach: Int,
+    into attended: Matrix<Scalar>
+  ) {
+    let c = model.configuration
+    let head = c.headWidth
+    let (keys, values) = (keys[n], values[n])
+    for (i, text) in texts.enumerated() {
+      let first = text * c.context
+      let place = first + positions[i]
+      for r in 0..<rowsEach {
+        let row = qkv[i * rowsEach + r]
+        keys[place + r].copy(row[head..<2 * head])
+        values[place + r].copy(row[2 * head..<3 * head])
+      }
+      let seen = first..<place + rowsEach
+      if rowsEach == 1 {
+        // Without views, for each of which a reference would be counted.
+        Attention.forward(
+          by: c.attention, q: qkv[i][0..<head], k: keys, v: values, seen: seen,
+          p: probabilities[i][0..<seen.count], o: attended[i])
+      } else {
+        let own = i * rowsEach..<(i + 1) * rowsEach
+        Attention.forward(
+          by: c.attention, q: qkv[rows: own][columns: 0..<head], k: keys[rows: seen],
+          v: values[rows: seen], p: probabilities[rows: own][columns: 0..<seen.count],
+          o: attended[rows: own])
+      }
+    }
   }
 }

@@ -75,10 +75,10 @@ struct temper_softmax_sums temper_softmax(float *row, long count);
 void temper_softmax_backward(const float *p, float *dp, long count);
 
 /// (a, b) = (a cos - b sign sin, b cos + a sign sin), with a in the first `columns` of each row of x and b in the next; row r takes row
-/// (first + r) modulo `period` of the cosines and sines.
+/// (first + r advance) modulo `period` of the cosines and sines; `advance` is 0 or 1.
 void temper_rotate(
     long rows, long columns, float *x, long stride, const float *cosines, const float *sines,
-    long table_stride, long first, long period, float sign);
+    long table_stride, long first, long period, long advance, float sign);
 
 /// The sum of x[i] y[i] over 0..<count.
 float temper_dot(const float *x, const float *y, long count);

@@ -64,10 +64,11 @@ public protocol Real: BinaryFloatingPoint, SIMDScalar, Codable, Sendable {
   /// What `Softmax.backward` does.
   static func softmaxBackward(probabilities p: Row<Self>, gradient dp: Row<Self>)
 
-  /// What `RotaryEmbedding` does, forward with `sign` 1 and backward with -1: row r of x is at position (first + r) modulo `period`.
+  /// What `RotaryEmbedding` does, forward with `sign` 1 and backward with -1: row r of x is at position (first + r · advance) modulo
+  /// `period`.
   static func rotate(
     _ x: Matrix<Self>, cosines: Matrix<Self>, sines: Matrix<Self>, first: Int, period: Int,
-    sign: Self)
+    advance: Int, sign: Self)
 
   /// Multiplies x by a mask: 0 where an element's 16 random bits are below `threshold`, `kept` elsewhere; see `Dropout`.
   static func drop(

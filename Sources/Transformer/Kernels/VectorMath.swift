@@ -73,15 +73,15 @@ extension Float: Real {
 
   public static func rotate(
     _ x: Matrix<Float>, cosines: Matrix<Float>, sines: Matrix<Float>, first: Int, period: Int,
-    sign: Float
+    advance: Int, sign: Float
   ) {
     precondition(
-      period > 0 && first >= 0 && min(first + x.rows, period) <= min(cosines.rows, sines.rows)
+      period > 0 && first >= 0 && (advance == 0 || advance == 1) && min(first + x.rows, period) <= min(cosines.rows, sines.rows)
         && 2 * cosines.columns == x.columns && sines.columns == cosines.columns
         && sines.stride == cosines.stride, "shapes do not agree in a rotation")
     temper_rotate(
       x.rows, x.columns / 2, x.base, x.stride, cosines.base, sines.base, cosines.stride, first,
-      period, sign)
+      period, advance, sign)
   }
 
   public static func drop(

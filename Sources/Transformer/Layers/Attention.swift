@@ -35,6 +35,37 @@ package enum Attention {
     }
   }
 
+  /// The same for the last position alone.
+  ///
+  /// - Parameters:
+  ///   - q: h elements, its query.
+  ///   - k, v: (at least seen.upperBound, h), among others the keys and values of all positions.
+  ///   - seen: the rows of k and v that these are.
+  ///   - p: receives the probabilities, as many as rows are seen.
+  ///   - o: h elements, overwritten.
+  package static func forward<Scalar: Real>(
+    by normalizer: Normalizer = .softmax, q: Row<Scalar>, k: Matrix<Scalar>, v: Matrix<Scalar>,
+    seen: Range<Int>, p: Row<Scalar>, o: Row<Scalar>
+  ) {
+    Probes.current?.enter(.attention)
+    defer { Probes.current?.leave() }
+    precondition(
+      !seen.isEmpty && seen.lowerBound >= 0 && seen.upperBound <= min(k.rows, v.rows)
+        && p.count == seen.count && q.count == k.columns && o.count == v.columns,
+      "shapes do not agree in attention")
+    Scalar.multiply(
+      rows: 1, columns: seen.count, inner: q.count, scale: 1 / Scalar(q.count).squareRoot(),
+      q.base, aStride: q.count, transposeA: false,
+      k[seen.lowerBound].base, bStride: k.stride, transposeB: true,
+      keep: 0, p.base, cStride: p.count)
+    normalizer.apply(p)
+    Scalar.multiply(
+      rows: 1, columns: o.count, inner: seen.count, scale: 1,
+      p.base, aStride: p.count, transposeA: false,
+      v[seen.lowerBound].base, bStride: v.stride, transposeB: false,
+      keep: 0, o.base, cStride: o.count)
+  }
+
   /// With the normalizer's derivative in the middle, which is ds = p (dp - Σ_j p_j dp_j) for softmax:
   ///
   ///     dp_tj = do_t · v_j          dv_j += Σ_t p_tj do_t

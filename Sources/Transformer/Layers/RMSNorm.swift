@@ -8,7 +8,7 @@ package enum RMSNorm {
   ///   - x: (rows, n).
   ///   - gain: g, n elements.
   ///   - inverse: receives r of each row; `backward` needs it.
-  ///   - y: (rows, n), overwritten.
+  ///   - y: (rows, n), overwritten. It may be `x` itself.
   package static func forward<Scalar: Real>(
     _ x: Matrix<Scalar>, gain: Row<Scalar>, epsilon: Scalar, inverse: Row<Scalar>,
     into y: Matrix<Scalar>

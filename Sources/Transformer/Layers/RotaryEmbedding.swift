@@ -23,32 +23,40 @@ package struct RotaryEmbedding<Scalar: Real>: Sendable {
 
   /// (a, b) <- (a cos - b sin, b cos + a sin) for each pair of each row; row r is at position (first + r) modulo `period`.
   package func forward(_ x: Matrix<Scalar>, first: Int = 0, period: Int) {
-    rotate(x, first: first, period: period, sign: 1)
+    rotate(x, first: first, period: period, advance: 1, sign: 1)
+  }
+
+  /// The same with every row at position `position`.
+  package func forward(_ x: Matrix<Scalar>, allAt position: Int) {
+    rotate(x, first: position, period: cosines.rows, advance: 0, sign: 1)
   }
 
   /// The gradient turns back: a rotation's inverse is its transpose.
   package func backward(_ gradient: Matrix<Scalar>, period: Int) {
-    rotate(gradient, first: 0, period: period, sign: -1)
+    rotate(gradient, first: 0, period: period, advance: 1, sign: -1)
   }
 
-  private func rotate(_ x: Matrix<Scalar>, first: Int, period: Int, sign: Scalar) {
+  private func rotate(
+    _ x: Matrix<Scalar>, first: Int, period: Int, advance: Int, sign: Scalar
+  ) {
     Probes.current?.enter(.rotation)
     defer { Probes.current?.leave() }
     Scalar.rotate(
-      x, cosines: cosines, sines: sines, first: first, period: period, sign: sign)
+      x, cosines: cosines, sines: sines, first: first, period: period, advance: advance,
+      sign: sign)
   }
 }
 
 extension Real {
   public static func rotate(
     _ x: Matrix<Self>, cosines: Matrix<Self>, sines: Matrix<Self>, first: Int, period: Int,
-    sign: Self
+    advance: Int, sign: Self
   ) {
     let half = x.columns / 2
     for r in 0..<x.rows {
       let row = x[r]
       let (low, high) = (row[0..<half], row[half..<2 * half])
-      let position = (first + r) % period
+      let position = (first + r * advance) % period
       let (cosine, sine) = (cosines[position], sines[position])
       for i in 0..<half {
         let (a, b) = (low[i], high[i])

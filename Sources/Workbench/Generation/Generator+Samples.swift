@@ -26,7 +26,7 @@ extension Generator {
   /// One text for each sampling and seed, all from one prompt. Each is, character for character, what a `Generator` gives.
   ///
   /// Texts grow in step: each pass through the model adds a character to every text of a group, so that the weights are read from memory
-  /// once for all of them. Groups are shared out among the threads.
+  /// once for all of them. Groups are shared out among the threads, each of which has memory for one of them and reads the prompt once.
   static func samples(
     _ model: LanguageModel, prompt: String, _ draws: [(sampling: Sampling, seed: UInt64)],
     length: Int, stop: [String], threads: Int, shouldStop: @Sendable () -> Bool
@@ -38,9 +38,22 @@ extension Generator {
       Array(draws[$0..<Swift.min($0 + size, draws.count)])
     }
     let packed = PackedWeights(model.model.parameters)
-    return try mapInParallel(groups.count, threads: threads) { group in
-      Result { try inStep(model, packed, start, groups[group], shouldStop: shouldStop) }
+    let workers = Workers(
+      decoders: (0..<Swift.min(threads, groups.count)).map { _ in
+        // One text more, which stays at the end of the prompt.
+        Decoder(model.model, packed: packed, texts: size + 1)
+      })
+    return try mapInParallel(groups.count, threads: threads) { group, worker in
+      Result {
+        try inStep(
+          model, workers.decoders[worker], start, groups[group], shouldStop: shouldStop)
+      }
     }.flatMap { try $0.get() }
+  }
+
+  /// What each worker has to itself.
+  private struct Workers: @unchecked Sendable {
+    let decoders: [Decoder<Float>]
   }
 
   /// Texts that grow in step: at least one group for each thread, and not more than whose keys and values stay in the cache, as long as these
@@ -52,14 +65,14 @@ extension Generator {
   }
 
   private static func inStep(
-    _ model: LanguageModel, _ packed: PackedWeights<Float>, _ start: GrowingText.Start,
+    _ model: LanguageModel, _ decoder: Decoder<Float>, _ start: GrowingText.Start,
     _ draws: [(sampling: Sampling, seed: UInt64)], shouldStop: () -> Bool
   ) throws -> [Sample] {
     var texts = try draws.map { try GrowingText(start, sampling: $0.sampling, seed: $0.seed) }
     var characters: [[GeneratedCharacter]] = Array(repeating: [], count: texts.count)
-    let decoder = Decoder(model.model, packed: packed, texts: texts.count)
-    decoder.append(start.context, to: 0)
-    for text in texts.indices.dropFirst() { decoder.copy(0, to: text) }
+    let prompt = decoder.states.count - 1
+    if decoder.states[prompt].count == 0 { decoder.append(start.context, to: prompt) }
+    for text in texts.indices { decoder.copy(prompt, to: text) }
 
     var growing = Array(texts.indices)
     var unread: [Int32] = []

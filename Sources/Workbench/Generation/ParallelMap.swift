@@ -8,8 +8,17 @@ import Transformer
 func mapInParallel<Result: Sendable>(
   _ count: Int, threads: Int, _ body: @Sendable (Int) -> Result
 ) -> [Result] {
+  mapInParallel(count, threads: threads) { index, _ in body(index) }
+}
+
+/// The same, with a worker's number in 0..<threads as well: see `forEachInParallel`.
+func mapInParallel<Result: Sendable>(
+  _ count: Int, threads: Int, _ body: @Sendable (_ index: Int, _ worker: Int) -> Result
+) -> [Result] {
   let results = Results<Result>(count: count)
-  forEachInParallel(count, threads: threads) { index in results.set(body(index), at: index) }
+  forEachInParallel(count, threads: threads) { index, worker in
+    results.set(body(index, worker), at: index)
+  }
   return results.all
 }
 
