@@ -42,6 +42,44 @@ import Transformer
     }
   }
 
+  /// In double precision, for softmaxes with a temperature: the weights, their sum, and Σ w ln w.
+  @Test(arguments: lengths.dropFirst(), [1e-3, 0.8, 1, 30])
+  func temperedExponentials(length: Int, temperature: Double) {
+    var random = SeededValues(seed: UInt64(length))
+    for round in 0..<20 {
+      let maximum = random.uniform(-20...20)
+      var z = (0..<length).map { _ in maximum - random.uniform(0...1) * Double(1 << round) }
+      z[random.whole(0..<length)] = maximum
+      if round % 3 == 0 { z[random.whole(0..<length)] = -.infinity }
+      var weights = [Double](repeating: -7, count: length)
+      let (sum, weighted) = Double.temperedExponentials(
+        of: z, maximum: maximum, temperature: temperature, into: &weights)
+      let exponents = z.map { ($0 - maximum) / temperature }
+      for (weight, x) in zip(weights, exponents) {
+        let expected = x < -708 ? 0 : exp(x)
+        #expect(abs(weight - expected) <= 4e-16 * expected)
+      }
+      let entropies = zip(weights, exponents).map { $0 == 0 ? 0 : $0 * $1 }
+      #expect(abs(sum - weights.reduce(0, +)) <= 1e-14 * weights.reduce(0, +))
+      #expect(abs(weighted - entropies.reduce(0, +)) <= 1e-13 * Double(length))
+    }
+  }
+
+  /// Dense, over every power of two that a result can have.
+  @Test func temperedExponentialsAreNearEverywhere() {
+    var worst = 0.0
+    var weights = [Double](repeating: 0, count: 50)
+    for block in 0..<1_416 {
+      let z = (0..<50).map { -0.5 * Double(block) - 0.01 * Double($0) }
+      _ = Double.temperedExponentials(of: z, maximum: 0, temperature: 1, into: &weights)
+      for (x, weight) in zip(z, weights) where x >= -708 {
+        worst = max(worst, abs(weight - exp(x)) / exp(x))
+      }
+    }
+    #expect(worst > 0)
+    #expect(worst <= 4e-16)
+  }
+
   /// Dense over the whole range: the range reduction changes its integer about 250 times on the
   /// way.
   @Test func exponentialsAreWithinThreeTenMillionthsEverywhere() {

@@ -71,6 +71,15 @@ struct temper_softmax_sums {
 /// Replaces a row by its softmax. A row with NaN or infinity in it, or of -infinity alone, becomes NaN; so does the sum.
 struct temper_softmax_sums temper_softmax(float *row, long count);
 
+/// The sum of the weights w = exp((z - maximum) / temperature), and that of w ln w.
+struct temper_tempered_sums {
+  double sum, weighted;
+};
+
+/// weights[i] = exp((logits[i] - maximum) / temperature), 0 where that is below 1e-307, for `count` logits of at most `maximum`.
+struct temper_tempered_sums temper_tempered(
+    const double *logits, double maximum, double temperature, double *weights, long count);
+
 /// dp[i] = p[i] (dp[i] - sum of p[j] dp[j]).
 void temper_softmax_backward(const float *p, float *dp, long count);
 

@@ -182,3 +182,18 @@ extension Double {
   /// self to the power of `exponent`.
   package func raised(to exponent: Double) -> Double { pow(self, exponent) }
 }
+
+extension Double {
+  /// weights[i] = w_i = exp((z_i - maximum) / temperature), to a relative error of 4e-16; 0 where that is below 1e-307.
+  /// - Parameters:
+  ///   - z: none above `maximum`; -∞ is allowed, NaN is not.
+  ///   - weights: has as many elements.
+  /// - Returns: Σ w_i, and Σ w_i ln w_i, of which those that are 0 are no part.
+  package static func temperedExponentials(
+    of z: [Double], maximum: Double, temperature: Double, into weights: inout [Double]
+  ) -> (sum: Double, weighted: Double) {
+    precondition(weights.count == z.count, "lengths differ")
+    let sums = temper_tempered(z, maximum, temperature, &weights, z.count)
+    return (sums.sum, sums.weighted)
+  }
+}

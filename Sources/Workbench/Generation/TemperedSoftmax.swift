@@ -1,3 +1,5 @@
+import Transformer
+
 #if canImport(Darwin)
   import Darwin
 #else
@@ -23,16 +25,8 @@ struct TemperedSoftmax {
   ///   - logits: z; -∞ has probability 0, at least one is finite, none is NaN or +∞.
   ///   - weights: receives exp((z - max) / T); as many as there are logits.
   init(_ logits: [Double], maximum: Double, temperature: Double, weights: inout [Double]) {
-    var sum = 0.0
-    var weighted = 0.0
-    for i in logits.indices {
-      let exponent = (logits[i] - maximum) / temperature
-      let weight = exp(exponent)
-      weights[i] = weight
-      sum += weight
-      // 0 · ln 0 counts as 0.
-      if weight > 0 { weighted += weight * exponent }
-    }
+    let (sum, weighted) = Double.temperedExponentials(
+      of: logits, maximum: maximum, temperature: temperature, into: &weights)
     self.maximum = maximum
     self.temperature = temperature
     logSum = log(sum)
