@@ -1,29 +1,10 @@
 #include "CKernels.h"
-#include "vector.h"
-
-#define PANEL LANES
-/// Floats that memory hands over at once, on most processors.
-#define LINE 16L
-/// How many rows or steps ahead memory is asked for.
-#define AHEAD 32
-
-INLINE long least(long a, long b) { return a < b ? a : b; }
-
-/// Rows of a factor, and how many floats it is from a row to the next and from a step of a row to the next.
-struct rows {
-  const float *first;
-  long row, step;
-};
-
-/// How many of the rows that are left are multiplied at once.
-INLINE long strip(const int registers, long rows) {
-  if (registers == 32) return rows >= 12 ? 12 : rows >= 8 ? 8 : rows >= 4 ? 4 : rows >= 2 ? 2 : 1;
-  return rows >= 6 && rows != 8 ? 6 : rows >= 4 ? 4 : rows >= 2 ? 2 : 1;
-}
+#include "rows.h"
 
 #define WEIGHT float
 #define TOGETHER 1
 #define LOAD_PANEL(p, n) load(p)
+#define ADD(sum, u, w) ((sum) + (u) * (w))
 #define NAME(name) name##_of_floats
 #include "panels.h"
 
@@ -31,6 +12,7 @@ INLINE long strip(const int registers, long rows) {
 #define WEIGHT unsigned short
 #define TOGETHER 2
 #define LOAD_PANEL(p, n) as_floats((*(const integers *)(p) << ((n) ? 0 : 16)) & -65536)
+#define ADD(sum, u, w) ((sum) + (u) * (w))
 #define NAME(name) name##_of_halves
 #include "panels.h"
 
@@ -201,14 +183,6 @@ int temper_multiply_pays(void) {
 #else
   return 0;
 #endif
-}
-
-INLINE unsigned bits_of(float value) {
-  union {
-    float value;
-    unsigned bits;
-  } u = {value};
-  return u.bits;
 }
 
 int temper_pack_bfloat16(

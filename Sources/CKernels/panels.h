@@ -2,7 +2,8 @@
 //
 //   WEIGHT             the type
 //   TOGETHER           panels that share their steps in memory
-//   LOAD_PANEL(p, n)   the n-th of the panels that share a step at p, sixteen columns, as floats
+//   LOAD_PANEL(p, n)   the n-th of the panels that share a step at p, sixteen columns
+//   ADD(sum, u, w)     the sum and the product of u, a step of a row sixteen times over, and w, one of a panel
 //   NAME(name)         a name for each type
 
 /// Panels of w from the panel `index` on, how many elements it is from panels that share their steps to the next and from a step to the next,
@@ -48,7 +49,7 @@ INLINE void NAME(tile)(
             (PANELS % TOGETHER == 0 ? p : w.index + p) % TOGETHER);
       UNROLL for (long r = 0; r < ROWS; r++) {
         vector u = every(x.first[r * x.row + i * x.step]);
-        UNROLL for (long p = 0; p < PANELS; p++) sums[r][p] += u * steps[p];
+        UNROLL for (long p = 0; p < PANELS; p++) sums[r][p] = ADD(sums[r][p], u, steps[p]);
       }
     }
   }
@@ -103,4 +104,5 @@ INLINE void NAME(each_row)(
 #undef WEIGHT
 #undef TOGETHER
 #undef LOAD_PANEL
+#undef ADD
 #undef NAME

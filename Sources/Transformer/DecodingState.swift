@@ -83,9 +83,14 @@ public final class Decoder<Scalar: Real> {
   /// New characters of a text that go through the layers at once: enough for fast products, and no more memory than that.
   private static var rowsPerPass: Int { Attention.block }
 
-  /// - Parameter texts: how many texts grow at once.
-  public convenience init(_ model: Model<Scalar>, texts: Int = 1) {
-    self.init(model, packed: PackedWeights(model.parameters), texts: texts)
+  /// - Parameters:
+  ///   - products: how exactly products with the weights are computed.
+  ///   - texts: how many texts grow at once.
+  public convenience init(
+    _ model: Model<Scalar>, products: ProductPrecision = .float32, texts: Int = 1
+  ) {
+    self.init(
+      model, packed: PackedWeights(model.parameters, products: products), texts: texts)
   }
 
   /// - Parameters:

@@ -6,12 +6,14 @@ package struct PackedWeights<Scalar: Real>: Sendable {
   let layers: [Layer]
   let head: PackedMatrix<Scalar>
 
-  package init(_ parameters: Parameters<Scalar>) {
+  /// - Parameter products: what products with these matrices round.
+  package init(_ parameters: Parameters<Scalar>, products: ProductPrecision = .float32) {
+    func pack(_ w: Matrix<Scalar>) -> PackedMatrix<Scalar> { PackedMatrix(w, products: products) }
     layers = parameters.layers.map {
       Layer(
-        queryKeyValue: PackedMatrix($0.queryKeyValue), output: PackedMatrix($0.output),
-        gateUp: PackedMatrix($0.gateUp), down: PackedMatrix($0.down))
+        queryKeyValue: pack($0.queryKeyValue), output: pack($0.output), gateUp: pack($0.gateUp),
+        down: pack($0.down))
     }
-    head = PackedMatrix(parameters.head)
+    head = pack(parameters.head)
   }
 }

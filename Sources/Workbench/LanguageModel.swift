@@ -12,6 +12,8 @@ public struct LanguageModel: Sendable {
   public var name: String
   /// The temperature that its folder's generation_config.json asks for; nil if it names none.
   public var temperature: Double?
+  /// How exactly products with the weights are computed when texts are generated, and in what is told about their characters.
+  public var products = ProductPrecision.float32
 
   /// - Precondition: the vocabulary has as many characters as the model has logits.
   public init(model: Model<Float>, vocabulary: Vocabulary, name: String) {
@@ -25,4 +27,7 @@ public struct LanguageModel: Sendable {
 
   /// The shape.
   public var configuration: Configuration { model.configuration }
+
+  /// What reads texts of this model as they grow, with its products.
+  func decoder() -> Decoder<Float> { Decoder(model, products: products) }
 }

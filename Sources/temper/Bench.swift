@@ -22,6 +22,7 @@ struct Bench: ParsableCommand {
       """)
 
   @OptionGroup var options: TrainingArguments
+  @OptionGroup var products: ProductsOption
   @OptionGroup var threads: ThreadsOption
 
   @Option(
@@ -78,7 +79,8 @@ struct Bench: ParsableCommand {
     if measures(.generation) {
       let generation = try GenerationBenchmark.measure(
         try settings.configuration(vocabularySize: vocabulary),
-        inHalves: settings.precision == .bfloat16, threads: threads.count, seconds: seconds)
+        inHalves: settings.precision == .bfloat16, products: products.products,
+        threads: threads.count, seconds: seconds)
       object["generation"] = Self.json(generation)
       if !json {
         show(generation, on: output)

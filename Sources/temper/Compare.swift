@@ -49,6 +49,7 @@ struct Compare: ParsableCommand {
   var corpus: [String] = []
 
   @OptionGroup var filters: FilterOptions
+  @OptionGroup var products: ProductsOption
   @OptionGroup var threads: ThreadsOption
 
   @Option(
@@ -91,7 +92,8 @@ struct Compare: ParsableCommand {
     for file in [html, svg, csv].compactMap({ $0 }) { try Self.checkPlace(of: file) }
     let settings = filters.settings(length: length)
     let folder = try ModelChoice.path(model.model)
-    let model = try ModelFolder.load(folder)
+    var model = try ModelFolder.load(folder)
+    model.products = products.products
     let text = try prompt.text()
     let corpus = try index(model, folder)
     Interrupts.set(.record)

@@ -28,6 +28,7 @@ struct Generate: ParsableCommand {
       valueName: "n"))
   var why: Int?
 
+  @OptionGroup var products: ProductsOption
   @OptionGroup var threads: ThreadsOption
 
   @Flag(help: "Print a JSON object for each text, one a line.")
@@ -47,7 +48,8 @@ struct Generate: ParsableCommand {
 
   func run() throws {
     let seed = options.filters.chosenSeed
-    let model = try model.load()
+    var model = try model.load()
+    model.products = products.products
     let settings = options.settings(of: model)
     let text = try prompt.text()
     let output = Console.output(raw: raw)

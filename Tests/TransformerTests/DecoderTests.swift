@@ -143,16 +143,16 @@ import Transformer
   }
 
   /// To the last bit: a text's logits do not depend on which others grow beside it, nor on how many.
-  @Test(arguments: [2, 3, 4, 7, 50])
-  func othersLeaveNoTrace(texts: Int) throws {
+  @Test(arguments: [2, 3, 4, 7, 50], ProductPrecision.allCases)
+  func othersLeaveNoTrace(texts: Int, products: ProductPrecision) throws {
     var random = SeededValues(seed: UInt64(texts))
     let model: Model<Float> = Model(random.parameters(try Self.configuration(context: 9)))
     let prompt = random.tokens(5, vocabularySize: 11)
-    let together = Decoder(model, texts: texts)
+    let together = Decoder(model, products: products, texts: texts)
     together.append(prompt, to: 0)
     for text in 1..<texts { together.copy(0, to: text) }
     let alone = (0..<texts).map { _ in
-      let decoder = Decoder(model)
+      let decoder = Decoder(model, products: products)
       decoder.append(prompt, to: 0)
       return decoder
     }
@@ -165,6 +165,23 @@ import Transformer
       for text in 0..<texts {
         #expect(together.logits[text].elements == alone[text].logits[0].elements)
       }
+    }
+  }
+
+  /// Products in bfloat16 round, and not much: 8 significant bits are left of each factor.
+  @Test func roundedLogitsAreNear() throws {
+    var random = SeededValues(seed: 9)
+    let parameters: Parameters<Double> = random.parameters(try Self.configuration(context: 8))
+    let model = Model(parameters)
+    let text = random.tokens(20, vocabularySize: 11)
+    let (exact, rounded) = (Decoder(model), Decoder(model, products: .bfloat16))
+    for token in text {
+      exact.append(token, to: 0)
+      rounded.append(token, to: 0)
+      let logits = exact.logits[0].elements
+      let size = (logits.map { $0 * $0 }.reduce(0, +) / Double(logits.count)).squareRoot()
+      let difference = largestDifference(rounded.logits[0].elements, logits)
+      #expect(difference > 0 && difference < 0.1 * size)
     }
   }
 

@@ -203,6 +203,93 @@ import Transformer
     check(Double.self, tolerance: 1e-12)
   }
 
+  /// Products in bfloat16 are, to the last bit, sums of exact products of rounded factors, the second of each pair first, whatever the
+  /// processor: with or without an instruction for it, and however many rows there are.
+  @Test(arguments: [1, 2, 3, 5, 8, 12, 25, 60], [(1, 1), (3, 8), (17, 31), (40, 64), (33, 900)])
+  func eachRowInBFloat16(rows: Int, shape: (columns: Int, inner: Int)) {
+    let (columns, inner) = shape
+    var random = SeededValues(seed: UInt64(100 * rows + inner))
+    func matrix(_ rows: Int) -> Matrix<Float> {
+      let wide = Matrix<Float>(rows: rows, columns: inner + 3)
+      for r in 0..<rows {
+        for c in 0..<inner + 3 { wide[r][c] = Float(random.uniform(-1...1)) }
+      }
+      return wide[columns: 1..<inner + 1]
+    }
+    let (x, w) = (matrix(rows), matrix(columns))
+    /// To eight significant bits by arithmetic: adding and taking away a number so large that the others have no room.
+    func rounded(_ row: Row<Float>) -> [Float] {
+      row.elements.map { value in
+        let large = value.ulp * 0x1p16 * 1.5 * 0x1p23
+        return Float(value + large) - large
+      }
+    }
+    func sum(_ x: [Float], _ w: [Float], _ steps: Range<Int>) -> Float {
+      var sum: Float = 0
+      for i in Swift.stride(from: steps.lowerBound, to: steps.upperBound, by: 2) {
+        if i + 1 < inner { sum.addProduct(x[i + 1], w[i + 1]) }
+        sum.addProduct(x[i], w[i])
+      }
+      return sum
+    }
+    let packed = PackedMatrix(w, products: .bfloat16)
+    let y = Matrix<Float>(rows: rows, columns: columns)
+    multiplyEachRow(x, byTransposed: packed, into: y)
+    let columnsOfW = (0..<columns).map { rounded(w[$0]) }
+    for r in 0..<rows {
+      let row = rounded(x[r])
+      for c in 0..<columns {
+        var expected = sum(row, columnsOfW[c], 0..<min(inner, 768))
+        if inner > 768 { expected += sum(row, columnsOfW[c], 768..<inner) }
+        #expect(y[r][c] == expected)
+      }
+      let alone = Matrix<Float>(rows: 1, columns: columns)
+      multiplyEachRow(x[rows: r..<r + 1], byTransposed: packed, into: alone)
+      #expect(alone[0].elements == y[r].elements)
+    }
+    let before = y.elements
+    multiplyEachRow(x, byTransposed: packed, into: y, adding: true)
+    #expect(largestDifference(y.elements, before.map { 2 * Double($0) }) <= 1e-5)
+
+    // The plain loops of Double.
+    func doubles(_ m: Matrix<Float>) -> Matrix<Double> {
+      let copy = Matrix<Double>(rows: m.rows, columns: m.columns)
+      for r in 0..<m.rows { for c in 0..<m.columns { copy[r][c] = Double(m[r][c]) } }
+      return copy
+    }
+    let exact = Matrix<Double>(rows: rows, columns: columns)
+    multiplyEachRow(
+      doubles(x), byTransposed: PackedMatrix(doubles(w), products: .bfloat16), into: exact)
+    #expect(largestDifference(before, exact.elements) <= 1e-4)
+  }
+
+  /// Halfway to the even neighbour, up to infinity, and no number at all.
+  @Test(arguments: [
+    (0x3F80_8000, 0x3F80_0000), (0x3F81_8000, 0x3F82_0000), (0x3F80_8001, 0x3F81_0000),
+    (0xBF80_7FFF, 0xBF80_0000), (0x7F7F_8000, 0x7F80_0000), (0x7F80_0000, 0x7F80_0000),
+    (0x7F80_0001, 0x7FC0_0000), (0x7FFF_FFFF, 0x7FC0_0000), (0x0000_0001, 0),
+    (0x8040_0000, 0x8000_0000), (0x007F_FFFF, 0), (0x0080_0000, 0x0080_0000),
+  ])
+  func roundingToBFloat16(bits: UInt32, expected: UInt32) {
+    func check<S: Real>(_: S.Type) {
+      let (one, value, product) = (
+        Matrix<S>(rows: 1, columns: 1), Matrix<S>(rows: 1, columns: 1),
+        Matrix<S>(rows: 1, columns: 1)
+      )
+      one[0][0] = 1
+      value[0][0] = S(Float(bitPattern: bits))
+      // Both factors are rounded.
+      for (x, w) in [(one, value), (value, one)] {
+        multiplyEachRow(x, byTransposed: PackedMatrix(w, products: .bfloat16), into: product)
+        let result = Float(product[0][0])
+        let nearest = Float(bitPattern: expected)
+        #expect(nearest.isNaN ? result.isNaN : result == nearest)
+      }
+    }
+    check(Float.self)
+    check(Double.self)
+  }
+
   @Test(arguments: [(1, 1), (3, 8), (31, 5), (33, 40), (70, 64), (64, 128), (200, 30)])
   func symmetricProducts(rows: Int, columns: Int) {
     var random = SeededValues(seed: UInt64(rows))

@@ -154,7 +154,7 @@ import Workbench
     #expect(
       json.objectValue?.keys == [
         "prompt", "seed", "length", "top_k", "top_p", "min_p", "repetition_penalty",
-        "repetition_window", "columns", "divergences",
+        "repetition_window", "products", "columns", "divergences",
       ])
     #expect(json["columns"]?.arrayValue?.count == 2)
     let column = json["columns"]?[0]

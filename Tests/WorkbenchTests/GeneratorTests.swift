@@ -131,8 +131,10 @@ import Workbench
     #expect(generator.ending == .failed(.noDistribution(index: 2)))
   }
 
-  @Test func severalTextsAreThoseOfTheirSeeds() throws {
-    let model = try randomModel(characters: twelveCharacters, context: 8)
+  @Test(arguments: ProductPrecision.allCases)
+  func severalTextsAreThoseOfTheirSeeds(products: ProductPrecision) throws {
+    var model = try randomModel(characters: twelveCharacters, context: 8)
+    model.products = products
     for threads in [1, 2, 5] {
       let samples = try Generator.samples(
         model, prompt: "d", seed: .max - 1, count: 4, length: 40, threads: threads)
@@ -141,7 +143,7 @@ import Workbench
         let alone = Array(try Generator(model, prompt: "d", seed: sample.seed, length: 40))
         #expect(sample.characters == alone)
         #expect(sample.text == alone.joined)
-        #expect(sample.ending == .length)
+        #expect(sample.ending == .length && sample.products == products)
       }
     }
     #expect(throws: SamplingError.self) {
@@ -164,8 +166,9 @@ import Workbench
     #expect(
       json.objectValue?.keys == [
         "prompt", "text", "seed", "temperature", "top_k", "top_p", "min_p", "repetition_penalty",
-        "repetition_window", "ending", "characters",
+        "repetition_window", "products", "ending", "characters",
       ])
+    #expect(json["products"]?.stringValue == "float32")
     #expect(json["prompt"]?.stringValue == "a")
     #expect(json["text"]?.stringValue == "bc")
     #expect(json["seed"]?.uint64Value == .max)

@@ -1,17 +1,28 @@
 import CKernels
 
+/// How exactly a model's products are computed when texts are generated.
+public enum ProductPrecision: String, Sendable, CaseIterable {
+  /// Both factors as they are.
+  case float32
+  /// Weights, and what is multiplied by them, are rounded to bfloat16 (8 significant bits), the products summed up as floats. Processors
+  /// with AVX512-BF16 do that twice as fast; on others the results are the same. llama.cpp and vLLM generate like this from bfloat16 weights.
+  case bfloat16
+}
+
 /// A matrix W laid out for products x · Wᵀ with few rows x: sixteen rows of W side by side, in the order in which a product reads them.
 ///
 /// A matrix whose elements are all bfloat16 (the upper halves of floats) takes half the memory, and a product that waits for memory half the
-/// time. That is never an approximation: other matrices keep their elements as they are.
+/// time. That is never an approximation: unless they are asked to be rounded, other matrices keep their elements as they are.
 package struct PackedMatrix<Scalar: Real>: Sendable {
   /// The shape of W.
   package let rows, columns: Int
   fileprivate let elements: PackedElements<Scalar>
 
-  package init(_ w: Matrix<Scalar>) {
+  /// - Parameter products: what products with this matrix round.
+  package init(_ w: Matrix<Scalar>, products: ProductPrecision = .float32) {
     (rows, columns) = (w.rows, w.columns)
-    elements = Scalar.pack(columns: w.rows, inner: w.columns, w.base, wStride: w.stride)
+    elements = Scalar.pack(
+      columns: w.rows, inner: w.columns, w.base, wStride: w.stride, products: products)
   }
 }
 
@@ -21,6 +32,8 @@ public enum PackedElements<Scalar: Real>: Sendable {
   case whole([Scalar])
   /// Bfloat16, in words of two: a column of a panel and the same one of the next.
   case halves([UInt16])
+  /// Rounded to bfloat16, to be multiplied by what is rounded, too, in words of two: an element of a column and, above it, the next one.
+  case pairs([UInt32])
 
   /// Columns of Wᵀ in a panel.
   static var panel: Int { 16 }
@@ -32,7 +45,7 @@ public enum PackedElements<Scalar: Real>: Sendable {
 }
 
 /// y = x · Wᵀ, or y += x · Wᵀ when `adding`, for rows x that must not influence one another: to the last bit, a row's result is the
-/// same however many rows there are, and whether W is kept in halves.
+/// same however many rows there are, and whether W is kept in halves. If W was packed for products in bfloat16, x is rounded.
 ///
 /// - Precondition: the shapes agree, (n, k) · (m, k)ᵀ = (n, m), and y shares no memory with x.
 package func multiplyEachRow<Scalar: Real>(
@@ -49,8 +62,17 @@ package func multiplyEachRow<Scalar: Real>(
 
 extension Float {
   public static func pack(
-    columns: Int, inner: Int, _ w: UnsafePointer<Float>, wStride: Int
+    columns: Int, inner: Int, _ w: UnsafePointer<Float>, wStride: Int, products: ProductPrecision
   ) -> PackedElements<Float> {
+    if products == .bfloat16 {
+      let room = PackedElements<Float>.count(columns: columns, inner: (inner + 1) / 2)
+      return .pairs(
+        [UInt32](unsafeUninitializedCapacity: room) { elements, count in
+          guard let base = elements.baseAddress else { return }
+          temper_pack_pairs(columns, inner, w, wStride, base)
+          count = room
+        })
+    }
     let room = PackedElements<Float>.count(columns: columns, inner: inner)
     let pairs = PackedElements<Float>.count(columns: (columns + 31) / 32 * 32, inner: inner)
     var isExact = true
@@ -78,20 +100,36 @@ extension Float {
       temper_multiply_packed(rows, columns, inner, x, xStride, w, keep, y, yStride)
     case .halves(let w):
       temper_multiply_packed_bfloat16(rows, columns, inner, x, xStride, w, keep, y, yStride)
+    case .pairs(let w):
+      temper_multiply_packed_pairs(rows, columns, inner, x, xStride, w, keep, y, yStride)
     }
   }
 }
 
 extension Double {
   public static func pack(
-    columns: Int, inner: Int, _ w: UnsafePointer<Double>, wStride: Int
+    columns: Int, inner: Int, _ w: UnsafePointer<Double>, wStride: Int, products: ProductPrecision
   ) -> PackedElements<Double> {
     typealias Packed = PackedElements<Double>
-    var elements = [Double](repeating: 0, count: Packed.count(columns: columns, inner: inner))
-    for c in 0..<columns {
-      for i in 0..<inner { elements[place(column: c, i, inner: inner)] = w[c * wStride + i] }
+    let steps = products == .bfloat16 ? (inner + 1) / 2 : inner
+    let room = Packed.count(columns: columns, inner: steps)
+    var (elements, pairs) = ([Double](), [UInt32]())
+    switch products {
+    case .float32: elements = Array(repeating: 0, count: room)
+    case .bfloat16: pairs = Array(repeating: 0, count: room)
     }
-    return .whole(elements)
+    for c in 0..<columns {
+      for i in 0..<inner {
+        let element = w[c * wStride + i]
+        switch products {
+        case .float32: elements[place(column: c, i, steps: steps)] = element
+        case .bfloat16:
+          let half = UInt32(bfloat16(element))
+          pairs[place(column: c, i / 2, steps: steps)] |= half << (i % 2 == 0 ? 0 : 16)
+        }
+      }
+    }
+    return products == .float32 ? .whole(elements) : .pairs(pairs)
   }
 
   public static func multiply(
@@ -99,19 +137,39 @@ extension Double {
     _ x: UnsafePointer<Double>, xStride: Int, packed w: PackedElements<Double>,
     keep: Double, _ y: UnsafeMutablePointer<Double>, yStride: Int
   ) {
-    guard case .whole(let w) = w else { preconditionFailure("doubles are never packed in halves") }
+    func product(_ x: Double, column: Int, _ i: Int) -> Double {
+      switch w {
+      case .whole(let w): return x * w[place(column: column, i, steps: inner)]
+      case .pairs(let w):
+        let pair = w[place(column: column, i / 2, steps: (inner + 1) / 2)]
+        let half = UInt16(truncatingIfNeeded: i % 2 == 0 ? pair : pair >> 16)
+        return Double(bfloat16: bfloat16(x)) * Double(bfloat16: half)
+      case .halves: preconditionFailure("doubles are never packed in halves")
+      }
+    }
     for r in 0..<rows {
       for c in 0..<columns {
         var sum = 0.0
-        for i in 0..<inner { sum += x[r * xStride + i] * w[place(column: c, i, inner: inner)] }
+        for i in 0..<inner { sum += product(x[r * xStride + i], column: c, i) }
         let y = y + r * yStride + c
         y.pointee = keep == 0 ? sum : sum + keep * y.pointee
       }
     }
   }
 
-  private static func place(column: Int, _ i: Int, inner: Int) -> Int {
+  private static func place(column: Int, _ i: Int, steps: Int) -> Int {
     let panel = PackedElements<Double>.panel
-    return (column / panel * inner + i) * panel + column % panel
+    return (column / panel * steps + i) * panel + column % panel
   }
+
+  /// The nearest bfloat16, ties to even: the upper half of a float. What is too small to be a normal number is zero.
+  private static func bfloat16(_ value: Double) -> UInt16 {
+    let float = Float(value)
+    if float.isNaN { return 0x7FC0 }
+    let bits = float.bitPattern
+    if float.isSubnormal { return UInt16(truncatingIfNeeded: bits >> 16 & 0x8000) }
+    return UInt16(truncatingIfNeeded: (bits + 0x7FFF + (bits >> 16 & 1)) >> 16)
+  }
+
+  private init(bfloat16 half: UInt16) { self.init(Float(bitPattern: UInt32(half) << 16)) }
 }

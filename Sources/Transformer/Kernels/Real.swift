@@ -23,8 +23,9 @@ public protocol Real: BinaryFloatingPoint, SIMDScalar, Codable, Sendable {
   /// - Parameters:
   ///   - columns: rows of W, which are the columns of a product with its transpose.
   ///   - inner: columns of W.
+  ///   - products: whether products round W, and what is multiplied by it.
   static func pack(
-    columns: Int, inner: Int, _ w: UnsafePointer<Self>, wStride: Int
+    columns: Int, inner: Int, _ w: UnsafePointer<Self>, wStride: Int, products: ProductPrecision
   ) -> PackedElements<Self>
 
   /// y[r][c] = x[r] · w[c] + keep · y[r][c]: each row of x with each row of a packed W.

@@ -195,11 +195,11 @@ public struct GenerationBenchmark: Sendable, Equatable {
   ///
   /// - Parameters:
   ///   - inHalves: whether its weights are bfloat16, of which a character takes half as much from memory.
+  ///   - products: how exactly products with them are computed.
   ///   - seconds: how long each measurement takes, about.
   public static func measure(
-    _ configuration: Configuration, inHalves: Bool, temperature: Double = 0.8, texts: Int = 100,
-    threads: Int,
-    seconds: Double
+    _ configuration: Configuration, inHalves: Bool, products: ProductPrecision = .float32,
+    temperature: Double = 0.8, texts: Int = 100, threads: Int, seconds: Double
   ) throws -> GenerationBenchmark {
     let parameters = Parameters<Float>(configuration)
     parameters.initialize(seed: 1)
@@ -214,8 +214,9 @@ public struct GenerationBenchmark: Sendable, Equatable {
       let scalar = UnicodeScalar(index < 6_400 ? 0xE000 + index : 0xF0000 + index)
       return scalar.map { String(Character($0)) }
     }
-    let model = LanguageModel(
+    var model = LanguageModel(
       model: Model(parameters), vocabulary: try Vocabulary(characters: characters), name: "bench")
+    model.products = products
     let sampling = Sampling(temperature: temperature)
     let context = configuration.context
 

@@ -61,7 +61,7 @@ public struct DrawReplay: Sendable {
     let start = try vocabulary.encodePrompt(prompt).tokens
     let read = Generator.context(of: start, in: vocabulary)
     // In the steps in which the generator took them, so that every digit is the same.
-    let decoder = Decoder(model.model)
+    let decoder = model.decoder()
     decoder.append(read, to: 0)
     for token in drawn.dropLast() { decoder.append(token, to: 0) }
     // A row does not keep its matrix.

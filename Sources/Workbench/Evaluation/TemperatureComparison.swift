@@ -76,6 +76,8 @@ public struct ComparisonReport: Sendable, Equatable {
   /// The settings that the columns share; the temperature in it is not used.
   public let sampling: Sampling
   public let columns: [Column]
+  /// How exactly the model computed; see `LanguageModel.products`.
+  public var products: ProductPrecision { columns.first?.samples.first?.products ?? .float32 }
   /// Where the samples of neighbouring columns part. Pairs that never do are not listed.
   public let divergences: [Divergence]
 
@@ -193,7 +195,7 @@ extension ComparisonReport.Crossing {
 // MARK: - JSON
 
 extension ComparisonReport {
-  /// {"prompt", "seed", "length", the shared settings, "columns": [{"temperature", "entropy",
+  /// {"prompt", "seed", "length", the shared settings, "products", "columns": [{"temperature", "entropy",
   /// "loss", "model_loss", "samples": [{"text", "seed", "ending", "entropy", "loss", "model_loss",
   /// "characters"}...]}...], "divergences": [{"left", "right", "sample", "index", "left_character",
   /// "right_character", "crossing": {"temperature", "left": {"logit", "noise"}, "right": {...}} or
@@ -203,6 +205,7 @@ extension ComparisonReport {
       "prompt": JSONValue(prompt), "seed": JSONValue(seed), "length": JSONValue(length),
     ]
     for (key, value) in sampling.json where key != "temperature" { object[key] = value }
+    object["products"] = JSONValue(products.rawValue)
     object["columns"] = .array(columns.map(\.json))
     object["divergences"] = .array(divergences.map(\.json))
     return .object(object)

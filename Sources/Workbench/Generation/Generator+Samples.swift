@@ -37,7 +37,7 @@ extension Generator {
     let groups = stride(from: 0, to: draws.count, by: size).map {
       Array(draws[$0..<Swift.min($0 + size, draws.count)])
     }
-    let packed = PackedWeights(model.model.parameters)
+    let packed = PackedWeights(model.model.parameters, products: model.products)
     let workers = Workers(
       decoders: (0..<Swift.min(threads, groups.count)).map { _ in
         // One text more, which stays at the end of the prompt.
@@ -96,8 +96,8 @@ extension Generator {
       if case .failed(let error)? = texts[text].ending { throw error }
       return Sample(
         prompt: start.prompt, substitutions: start.substitutions, sampling: draws[text].sampling,
-        seed: draws[text].seed,
-        text: texts[text].text, characters: characters[text],
+        seed: draws[text].seed, products: model.products, text: texts[text].text,
+        characters: characters[text],
         ending: texts[text].ending ?? .interrupted)
     }
   }

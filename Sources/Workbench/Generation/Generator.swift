@@ -84,7 +84,7 @@ public final class Generator: Sequence, IteratorProtocol {
     self.sampling = sampling
     self.seed = seed
     growing = try GrowingText(start, sampling: sampling, seed: seed)
-    decoder = Decoder(model.model)
+    decoder = model.decoder()
     decoder.append(start.context, to: 0)
     // A damaged model is found here rather than in the middle of a loop.
     try growing.check(decoder.logits[0])

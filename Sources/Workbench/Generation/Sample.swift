@@ -1,5 +1,6 @@
 import Safetensors
 import Text
+import Transformer
 
 /// A generated text with everything needed to generate it again.
 public struct Sample: Sendable, Equatable {
@@ -9,6 +10,8 @@ public struct Sample: Sendable, Equatable {
   public let substitutions: [Prompt.Substitution]
   public let sampling: Sampling
   public let seed: UInt64
+  /// How exactly the model computed; see `LanguageModel.products`.
+  public let products: ProductPrecision
   /// What was generated, without the prompt.
   public let text: String
   public let characters: [GeneratedCharacter]
@@ -16,13 +19,14 @@ public struct Sample: Sendable, Equatable {
 
   init(
     prompt: String, substitutions: [Prompt.Substitution], sampling: Sampling, seed: UInt64,
-    text: String,
-    characters: [GeneratedCharacter], ending: Generator.Ending
+    products: ProductPrecision, text: String, characters: [GeneratedCharacter],
+    ending: Generator.Ending
   ) {
     self.prompt = prompt
     self.substitutions = substitutions
     self.sampling = sampling
     self.seed = seed
+    self.products = products
     self.text = text
     self.characters = characters
     self.ending = ending
@@ -43,6 +47,7 @@ public struct Sample: Sendable, Equatable {
     substitutions = generator.substitutions
     sampling = generator.sampling
     seed = generator.seed
+    products = generator.model.products
     text = generator.text
     self.characters = characters
     ending = isInterrupted ? .interrupted : generator.ending ?? .interrupted
@@ -109,12 +114,13 @@ extension Generator.Ending {
 }
 
 extension Sample {
-  /// {"prompt", "text", "seed", the sampling settings, "ending", "characters": [...]}.
+  /// {"prompt", "text", "seed", the sampling settings, "products", "ending", "characters": [...]}.
   public var json: JSONValue {
     var object: JSONObject = [
       "prompt": JSONValue(prompt), "text": JSONValue(text), "seed": JSONValue(seed),
     ]
     for (key, value) in sampling.json { object[key] = value }
+    object["products"] = JSONValue(products.rawValue)
     object["ending"] = JSONValue(ending.name)
     object["characters"] = .array(characters.map(\.json))
     return .object(object)

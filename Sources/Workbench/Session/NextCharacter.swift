@@ -43,7 +43,7 @@ package struct NextCharacter {
     substitutions = prompt.substitutions
     let end = prompt.tokens.suffix(24)
     context = (end.count < prompt.tokens.count ? "…" : "") + vocabulary.decode(end)
-    let decoder = Decoder(model.model)
+    let decoder = model.decoder()
     decoder.append(Generator.context(of: prompt.tokens, in: vocabulary), to: 0)
     // A row does not keep its matrix.
     defer { withExtendedLifetime(decoder) {} }

@@ -39,7 +39,7 @@ extension Session {
   /// The logits of the likeliest characters after the last text.
   private func modelLaboratory() throws -> SoftmaxLaboratory {
     let prompt = try model.vocabulary.encodePrompt(passage?.text ?? "", source: "text")
-    let decoder = Decoder(model.model)
+    let decoder = model.decoder()
     decoder.append(Generator.context(of: prompt.tokens, in: model.vocabulary), to: 0)
     let row = decoder.logits[0]
     let logits = (0..<row.count).map { Double(row[$0]) }
