@@ -1,6 +1,7 @@
 #include <limits.h>
 
 #include "CKernels.h"
+#include "layout.h"
 #include "pairs.h"
 #include "rows.h"
 
@@ -62,25 +63,30 @@ EACH_PROCESSOR(
     (long rows, long count, const float *x, long x_stride, float *words, long words_stride), rows,
     count, x, x_stride, words, words_stride)
 
-void temper_pack_pairs(
-    long columns, long inner, const float *w, long w_stride, unsigned *packed) {
-  float words[PANEL];
+INLINE void pack_pairs(
+    const int registers, long columns, long inner, const float *w, long w_stride,
+    unsigned *packed) {
+  enum { STEPS = 64 };
+  float words[PANEL * STEPS];
   long pairs = (inner + 1) / 2;
   for (long c = 0; c < columns; c += PANEL, packed += PANEL * pairs) {
-    for (long j = 0; j < PANEL; j++) {
-      for (long i = 0; i < pairs; i += PANEL) {
-        store(every(0), words);
-        if (c + j < columns)
-          round_rows(
-              0, 1, least(inner - 2 * i, 2 * PANEL), w + (c + j) * w_stride + 2 * i, 0, words, 0);
-        for (long k = i; k < least(i + PANEL, pairs); k++)
-          packed[k * PANEL + j] = bits_of(words[k - i]);
-      }
+    long count = least(columns - c, PANEL);
+    for (long i = 0; i < pairs; i += STEPS) {
+      long steps = least(pairs - i, STEPS);
+      round_rows(
+          registers, count, least(inner - 2 * i, 2 * STEPS), w + c * w_stride + 2 * i, w_stride,
+          words, STEPS);
+      lay_out_rows(steps, count, words, STEPS, (float *)packed + i * PANEL);
     }
   }
 }
 
-/// How many rows and words of each are rounded at once, to stay in a near cache until they are multiplied.
+EACH_PROCESSOR(
+    void, temper_pack_pairs, pack_pairs,
+    (long columns, long inner, const float *w, long w_stride, unsigned *packed), columns, inner,
+    w, w_stride, packed)
+
+/// How many rows and words of each are rounded at once, at most, to stay in a near cache until they are multiplied.
 #define ROWS 48L
 #define PAIRS 384L
 
@@ -88,15 +94,16 @@ void temper_multiply_packed_pairs(
     long rows, long columns, long inner, const float *x, long x_stride, const unsigned *w,
     float keep, float *y, long y_stride) {
   static _Thread_local float words[ROWS * PAIRS] __attribute__((aligned(64)));
-  long pairs = (inner + 1) / 2;
+  if (rows == 0) return;
   int at_once = HAS_AVX512_BF16;
   round_rows_function *round = at_once ? temper_round_rows_at_once : temper_round_rows;
   multiply_pairs_function *multiply =
       at_once ? temper_multiply_pairs_at_once : temper_multiply_pairs;
+  long pairs = (inner + 1) / 2, parts = (rows + ROWS - 1) / ROWS, part = (rows + parts - 1) / parts;
   for (long i = 0; i < pairs; i += PAIRS) {
     long steps = least(pairs - i, PAIRS);
-    for (long r = 0; r < rows; r += ROWS) {
-      long some = least(rows - r, ROWS);
+    for (long r = 0; r < rows; r += part) {
+      long some = least(rows - r, part);
       round(
           some, least(inner - 2 * i, 2 * PAIRS), x + r * x_stride + 2 * i, x_stride, words, PAIRS);
       multiply(

@@ -94,8 +94,13 @@ INLINE void NAME(each_row)(
   case ROWS:                                                                          \
     NAME(tiles)(ROWS, PANELS, width, inner, scale, some, these, keep, to, y_stride);  \
     break;
-        CASE(12) CASE(8) CASE(6) CASE(4) CASE(2) CASE(1)
+        CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6)
+      }
+      if (registers == 32) {
+        switch (n) {
+          CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12)
 #undef CASE
+        }
       }
     }
   }

@@ -19,18 +19,11 @@ struct rows {
   long row, step;
 };
 
-/// How many of the rows that are left are multiplied at once.
+/// How many of the rows that are left are multiplied at once: as many as there are registers for, or some fewer if just a few would be left.
 INLINE long strip(const int registers, long rows) {
-  if (registers == 32) return rows >= 12 ? 12 : rows >= 8 ? 8 : rows >= 4 ? 4 : rows >= 2 ? 2 : 1;
-  return rows >= 6 && rows != 8 ? 6 : rows >= 4 ? 4 : rows >= 2 ? 2 : 1;
-}
-
-INLINE unsigned bits_of(float value) {
-  union {
-    float value;
-    unsigned bits;
-  } u = {value};
-  return u.bits;
+  const long most = registers == 32 ? 12 : 6;
+  long strips = (rows + most - 1) / most, last = rows - (strips - 1) * most;
+  return 2 * last >= most ? least(rows, most) : (rows + strips - 1) / strips;
 }
 
 #endif

@@ -74,6 +74,20 @@ struct CommandTests {
     #expect(plain.output.contains("\n--- 2, seed 9\n"))
   }
 
+  @Test("Products in bfloat16: what generate prints is what compare has, and the JSON says so")
+  func products() throws {
+    let arguments = ["--seed", "8", "--length", "30", "--products", "bfloat16", "--json"]
+    let single = try JSON.parse(fixture.run(["generate"] + arguments).output)
+    #expect(single["products"]?.stringValue == "bfloat16")
+    let several = try fixture.run(["generate", "--samples", "2"] + arguments).output
+    let first = try #require(several.split(separator: "\n").first)
+    #expect(try JSON.parse(String(first)) == single)
+    let report = try JSON.parse(
+      fixture.run(["compare", "--temperatures", "0.8"] + arguments).output)
+    #expect(report["products"]?.stringValue == "bfloat16")
+    #expect(report["columns"]?[0]?["samples"]?[0]?["characters"] == single["characters"])
+  }
+
   @Test("Prompts from files and with escapes, stop texts")
   func prompts() throws {
     let file = try fixture.folder.write("one\r\ntwo", to: "prompt.txt")
@@ -353,7 +367,7 @@ struct CommandTests {
       ["generate", "--length", "99999999999999999999"], ["generate", "--samples", "0"],
       ["generate", "--samples", "-2"], ["generate", "--samples", "99999999999"],
       ["generate", "--seed", "-1"], ["generate", "--seed", "18446744073709551616"],
-      ["generate", "--seed", "x"], ["generate", "--stop", ""], ["generate", "--length"],
+      ["generate", "--seed", "x"], ["generate", "--products", "float8"], ["generate", "--stop", ""], ["generate", "--length"],
       ["repl", "--temperature", "nan"], ["--temperature", "-3"], ["repl", "--length", "0"],
       ["compare", "--temperatures", ""], ["compare", "--temperatures", "a"],
       ["compare", "--temperatures", "0.5,,1"], ["compare", "--temperatures", "nan"],

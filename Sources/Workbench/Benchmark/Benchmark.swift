@@ -235,7 +235,8 @@ public struct GenerationBenchmark: Sendable, Equatable {
     let full = run(first, many)
 
     func together(threads: Int) throws -> Double {
-      var length = 16
+      var length = min(16, context)
+      var (rates, spent) = ([Double](), 0.0)
       while true {
         let clock = ContinuousClock()
         let start = clock.now
@@ -244,8 +245,13 @@ public struct GenerationBenchmark: Sendable, Equatable {
           threads: threads
         ).reduce(0) { $0 + $1.characters.count }
         let time = (clock.now - start).inSeconds
-        if time >= seconds || length >= context { return Double(produced) / time }
-        length = min(context, length * 4)
+        spent += time
+        if length < context, time < seconds / 4 {
+          length = min(context, 4 * length)
+        } else {
+          rates.append(Double(produced) / time)
+          if spent >= seconds { return Benchmark.median(rates) }
+        }
       }
     }
     return GenerationBenchmark(

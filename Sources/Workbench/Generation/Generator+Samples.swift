@@ -33,35 +33,47 @@ extension Generator {
   ) throws -> [Sample] {
     try check(threads: threads)
     let start = try GrowingText.Start(model, prompt: prompt, length: length, stop: stop)
-    let size = groupSize(model.configuration, texts: draws.count, threads: threads)
-    let groups = stride(from: 0, to: draws.count, by: size).map {
-      Array(draws[$0..<Swift.min($0 + size, draws.count)])
-    }
+    let groups = groups(of: draws, model.configuration, threads: threads)
     let packed = PackedWeights(model.model.parameters, products: model.products)
-    let workers = Workers(
-      decoders: (0..<Swift.min(threads, groups.count)).map { _ in
+    let workers = (0..<Swift.min(threads, groups.count)).map { _ in
+      Worker {
         // One text more, which stays at the end of the prompt.
-        Decoder(model.model, packed: packed, texts: size + 1)
-      })
+        Decoder(model.model, packed: packed, texts: (groups.first?.count ?? 0) + 1)
+      }
+    }
     return try mapInParallel(groups.count, threads: threads) { group, worker in
       Result {
         try inStep(
-          model, workers.decoders[worker], start, groups[group], shouldStop: shouldStop)
+          model, workers[worker].decoder, start, Array(groups[group]), shouldStop: shouldStop)
       }
     }.flatMap { try $0.get() }
   }
 
-  /// What each worker has to itself.
-  private struct Workers: @unchecked Sendable {
-    let decoders: [Decoder<Float>]
+  /// What a worker has to itself, made when it first needs it.
+  private final class Worker: @unchecked Sendable {
+    private let make: () -> Decoder<Float>
+    lazy var decoder = make()
+
+    init(_ make: @escaping () -> Decoder<Float>) { self.make = make }
   }
 
-  /// Texts that grow in step: at least one group for each thread, and not more than whose keys and values stay in the cache, as long as these
-  /// are enough for fast products (which take rows by six).
-  private static func groupSize(_ c: Configuration, texts: Int, threads: Int) -> Int {
+  /// Texts that grow in step: as many groups for each thread as for any other, the first of them the largest, and in each not more texts
+  /// than whose keys and values stay in the cache, as long as these are enough for fast products (which take rows by six).
+  private static func groups<Element>(
+    of texts: [Element], _ c: Configuration, threads: Int
+  ) -> [ArraySlice<Element>] {
     let bytes = Swift.max(1, 2 * 4 * c.layers * c.context * c.headWidth)
-    let cached = Swift.max(6, Swift.min(48, (4 << 20) / bytes) / 6 * 6)
-    return Swift.max(1, Swift.min(texts / threads, cached, (128 << 20) / bytes))
+    let cached = Swift.max(6, Swift.min(48, (7 << 20) / bytes))
+    let most = Swift.max(1, Swift.min(cached, (128 << 20) / bytes))
+    let rounds = (texts.count + threads * most - 1) / (threads * most)
+    let count = Swift.min(texts.count, threads * rounds)
+    var groups: [ArraySlice<Element>] = []
+    var rest = texts[...]
+    for left in stride(from: count, to: 0, by: -1) {
+      groups.append(rest.prefix((rest.count + left - 1) / left))
+      rest = rest.dropFirst(groups[groups.count - 1].count)
+    }
+    return groups
   }
 
   private static func inStep(
