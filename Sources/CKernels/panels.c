@@ -5,7 +5,7 @@
 #define WEIGHT float
 #define TOGETHER 1
 #define LOAD_PANEL(p, n) load(p)
-#define ADD(sum, u, w) ((sum) + (u) * (w))
+#define ADD(sum, u, w) ((sum) + every(*(u)) * (w))
 #define NAME(name) name##_of_floats
 #include "panels.h"
 
@@ -13,7 +13,7 @@
 #define WEIGHT unsigned short
 #define TOGETHER 2
 #define LOAD_PANEL(p, n) as_floats((*(const integers *)(p) << ((n) ? 0 : 16)) & -65536)
-#define ADD(sum, u, w) ((sum) + (u) * (w))
+#define ADD(sum, u, w) ((sum) + every(*(u)) * (w))
 #define NAME(name) name##_of_halves
 #include "panels.h"
 

@@ -3,7 +3,7 @@
 //   WEIGHT             the type
 //   TOGETHER           panels that share their steps in memory
 //   LOAD_PANEL(p, n)   the n-th of the panels that share a step at p, sixteen columns
-//   ADD(sum, u, w)     the sum and the product of u, a step of a row sixteen times over, and w, one of a panel
+//   ADD(sum, u, w)     the sum and the product of a step of a row, at u, with one of a panel
 //   NAME(name)         a name for each type
 
 /// Panels of w from the panel `index` on, how many elements it is from panels that share their steps to the next and from a step to the next,
@@ -30,9 +30,9 @@ INLINE void NAME(tile)(
       __builtin_prefetch(y + r * y_stride + least(PANEL * p, columns - 1), 1);
   for (long start = 0; start < inner; start += LINE) {
     // What is read next often comes from far away: the rows of the next tile, or steps to come.
-    if (x.step == 1)
+    if (x.step <= 2)
       UNROLL for (long r = 0; r < ROWS; r++)
-        __builtin_prefetch(x.first + (ROWS + r) * x.row + start);
+        __builtin_prefetch(x.first + (ROWS + r) * x.row + start * x.step);
     else
       UNROLL for (long i = 0; i < LINE; i++)
         __builtin_prefetch(x.first + (start + AHEAD + i) * x.step + ROWS - 1);
@@ -48,7 +48,7 @@ INLINE void NAME(tile)(
             w.first + (w.index + p) / TOGETHER * w.panel + i * w.step,
             (PANELS % TOGETHER == 0 ? p : w.index + p) % TOGETHER);
       UNROLL for (long r = 0; r < ROWS; r++) {
-        vector u = every(x.first[r * x.row + i * x.step]);
+        const float *u = x.first + r * x.row + i * x.step;
         UNROLL for (long p = 0; p < PANELS; p++) sums[r][p] = ADD(sums[r][p], u, steps[p]);
       }
     }

@@ -76,7 +76,8 @@ extension Float: Real {
     advance: Int, sign: Float
   ) {
     precondition(
-      period > 0 && first >= 0 && (advance == 0 || advance == 1) && min(first + x.rows, period) <= min(cosines.rows, sines.rows)
+      period > 0 && first >= 0 && (advance == 0 || advance == 1)
+        && min(first + x.rows, period) <= min(cosines.rows, sines.rows)
         && 2 * cosines.columns == x.columns && sines.columns == cosines.columns
         && sines.stride == cosines.stride, "shapes do not agree in a rotation")
     temper_rotate(
