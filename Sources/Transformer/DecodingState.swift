@@ -4,7 +4,7 @@
 /// read anew from position 0; then the window fills up again. So the text before the next character is always the last
 /// `window(after: n, context:)` characters, where n counts all characters so far, and every probability is exactly what the model assigns after
 /// these. Reading half a window anew every half window costs a constant share of the time.
-public final class DecodingState<Scalar: Real> {
+public final class DecodingState {
   /// The characters in the window.
   public private(set) var window: [Int32] = []
   /// All characters so far, forgotten ones included.
@@ -64,7 +64,7 @@ public final class Decoder<Scalar: Real> {
   /// The model.
   public let model: Model<Scalar>
   /// The texts, which grow independently of one another.
-  public let states: [DecodingState<Scalar>]
+  public let states: [DecodingState]
   /// (texts, vocabulary size): the logits after the last character of each.
   public let logits: Matrix<Scalar>
 

@@ -17,7 +17,7 @@ import Transformer
   ])
   func windowTable(context: Int, windows: [Int]) {
     let computed = windows.indices.map {
-      DecodingState<Float>.window(after: $0, context: context)
+      DecodingState.window(after: $0, context: context)
     }
     #expect(computed == windows)
   }
@@ -26,7 +26,7 @@ import Transformer
   func windowGrowsByOneOrStartsAgain(context: Int) {
     var window = 0
     for count in 1...(5 * context + 5) {
-      let next = DecodingState<Float>.window(after: count, context: context)
+      let next = DecodingState.window(after: count, context: context)
       if window < context {
         #expect(next == window + 1)
       } else {
@@ -50,7 +50,7 @@ import Transformer
     _ model: Model<Scalar>, after text: [Int32]
   ) -> [Double] {
     let context = model.configuration.context
-    let window = DecodingState<Scalar>.window(after: text.count, context: context)
+    let window = DecodingState.window(after: text.count, context: context)
     let a = Activations<Scalar>(
       model.configuration, sequences: 1, context: window, forBackward: false)
     a.tokens = Array(text.suffix(window))

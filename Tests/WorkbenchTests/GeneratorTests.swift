@@ -12,7 +12,7 @@ import Workbench
     var sampler = try Sampler(sampling, seed: seed, vocabularySize: model.vocabulary.count)
     var tokens = try model.vocabulary.encode(prompt)
     return try (0..<length).map { index in
-      let visible = DecodingState<Float>.window(after: tokens.count, context: context)
+      let visible = DecodingState.window(after: tokens.count, context: context)
       let activations = Activations<Float>(
         model.configuration, sequences: 1, context: visible, forBackward: false)
       activations.tokens = Array(tokens.suffix(visible))
