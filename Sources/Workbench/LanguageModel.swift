@@ -12,7 +12,8 @@ public struct LanguageModel: Sendable {
   public var name: String
   /// The temperature that its folder's generation_config.json asks for; nil if it names none.
   public var temperature: Double?
-  /// How exactly products with the weights are computed when texts are generated, and in what is told about their characters.
+  /// How exactly products with the weights are computed when texts are generated and next characters shown. Scores, evaluations and
+  /// attention maps compute them exactly.
   public var products = ProductPrecision.float32
 
   /// - Precondition: the vocabulary has as many characters as the model has logits.

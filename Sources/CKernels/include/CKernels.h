@@ -92,7 +92,7 @@ struct temper_tempered_sums {
   double sum, weighted;
 };
 
-/// weights[i] = exp((logits[i] - maximum) / temperature), 0 where that is below 1e-307, for `count` logits of at most `maximum`.
+/// weights[i] = exp((logits[i] - maximum) / temperature), 0 where the exponent is below -708, for `count` logits of at most `maximum`.
 struct temper_tempered_sums temper_tempered(
     const double *logits, double maximum, double temperature, double *weights, long count);
 

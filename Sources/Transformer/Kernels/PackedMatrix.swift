@@ -111,25 +111,24 @@ extension Double {
     columns: Int, inner: Int, _ w: UnsafePointer<Double>, wStride: Int, products: ProductPrecision
   ) -> PackedElements<Double> {
     typealias Packed = PackedElements<Double>
-    let steps = products == .bfloat16 ? (inner + 1) / 2 : inner
-    let room = Packed.count(columns: columns, inner: steps)
-    var (elements, pairs) = ([Double](), [UInt32]())
     switch products {
-    case .float32: elements = Array(repeating: 0, count: room)
-    case .bfloat16: pairs = Array(repeating: 0, count: room)
-    }
-    for c in 0..<columns {
-      for i in 0..<inner {
-        let element = w[c * wStride + i]
-        switch products {
-        case .float32: elements[place(column: c, i, steps: steps)] = element
-        case .bfloat16:
-          let half = UInt32(bfloat16(element))
+    case .float32:
+      var elements = [Double](repeating: 0, count: Packed.count(columns: columns, inner: inner))
+      for c in 0..<columns {
+        for i in 0..<inner { elements[place(column: c, i, steps: inner)] = w[c * wStride + i] }
+      }
+      return .whole(elements)
+    case .bfloat16:
+      let steps = (inner + 1) / 2
+      var pairs = [UInt32](repeating: 0, count: Packed.count(columns: columns, inner: steps))
+      for c in 0..<columns {
+        for i in 0..<inner {
+          let half = UInt32(bfloat16(w[c * wStride + i]))
           pairs[place(column: c, i / 2, steps: steps)] |= half << (i % 2 == 0 ? 0 : 16)
         }
       }
+      return .pairs(pairs)
     }
-    return products == .float32 ? .whole(elements) : .pairs(pairs)
   }
 
   public static func multiply(

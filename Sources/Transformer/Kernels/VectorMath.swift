@@ -185,7 +185,7 @@ extension Double {
 }
 
 extension Double {
-  /// weights[i] = w_i = exp((z_i - maximum) / temperature), to a relative error of 4e-16; 0 where that is below 1e-307.
+  /// weights[i] = w_i = exp((z_i - maximum) / temperature), to a relative error of 4e-16; 0 where the exponent is below -708.
   /// - Parameters:
   ///   - z: none above `maximum`; -∞ is allowed, NaN is not.
   ///   - weights: has as many elements.
