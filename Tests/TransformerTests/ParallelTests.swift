@@ -22,6 +22,19 @@ import Transformer
     }
   }
 
+  @Test(arguments: [0, 1, 2, 3, 17, 200], [1, 2, 3, 8])
+  func eachItemOfAShareIsDoneOnce(items: Int, threads: Int) {
+    for round in 0..<50 {
+      let counts = Mutex([Int](repeating: 0, count: items))
+      forEachInParallel(sharing: items, threads: threads) { item in
+        // One is slow now and then, so that others help.
+        if item == round % 4 { usleep(200) }
+        counts.withLock { $0[item] += 1 }
+      }
+      #expect(counts.withLock { $0 } == Array(repeating: 1, count: items))
+    }
+  }
+
   /// A helper that has gone to sleep wakes up again.
   @Test func pausesOfEveryLength() {
     for microseconds in [0, 10, 40, 50, 60, 100, 1_000, 20_000] {

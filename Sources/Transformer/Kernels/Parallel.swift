@@ -28,3 +28,31 @@ public func forEachInParallel(
     }
   }
 }
+
+/// The same for small items that are done again and again, each on memory of its own: every thread begins with a share of neighbouring items,
+/// the same in each call for as many, and so finds what it left in its caches. Who is done with its share helps the others.
+package func forEachInParallel(
+  sharing count: Int, threads: Int, _ body: @Sendable (Int) -> Void
+) {
+  let workers = min(count, threads)
+  guard workers > 1 else {
+    for item in 0..<count { body(item) }
+    return
+  }
+  withUnsafeTemporaryAllocation(of: Atomic<Int>.self, capacity: workers) { buffer in
+    nonisolated(unsafe) let taken = buffer
+    for share in 0..<workers { taken.initializeElement(at: share, to: Atomic(0)) }
+    defer { taken.deinitialize() }
+    Crew.shared.run(workers) { worker in
+      for turn in 0..<workers {
+        let share = (worker + turn) % workers
+        let items = share * count / workers..<(share + 1) * count / workers
+        while true {
+          let item = items.lowerBound + taken[share].add(1, ordering: .relaxed).oldValue
+          guard item < items.upperBound else { break }
+          body(item)
+        }
+      }
+    }
+  }
+}

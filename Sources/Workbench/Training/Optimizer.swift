@@ -73,7 +73,7 @@ final class Optimizer {
     _ weights: Parameters<Float>, gradient: Parameters<Float>, _ step: OptimizerStep, threads: Int
   ) {
     nonisolated(unsafe) let this = self
-    forEachInParallel(tasks.count, threads: threads) { index in
+    forEachInParallel(sharing: tasks.count, threads: threads) { index in
       switch this.tasks[index] {
       case .adam(let range, let decays):
         AdamW.update(

@@ -29,7 +29,7 @@ final class WeightAverage {
     let share = 1 / Float(steps)
     let (average, latest) = (weights.elements, latest.elements)
     let tasks = (average.count + Self.chunk - 1) / Self.chunk
-    forEachInParallel(tasks, threads: threads) { task in
+    forEachInParallel(sharing: tasks, threads: threads) { task in
       for i in task * Self.chunk..<min((task + 1) * Self.chunk, average.count) {
         average[i] += share * (latest[i] - average[i])
       }
