@@ -17,19 +17,43 @@
 #define NAME(name) name##_of_halves
 #include "panels.h"
 
+// How much of a product is done at once: the panels and rows of a tile, so many steps of each, stay in the nearest cache or close to it, the
+// other rows in the second one.
+#define STEPS 384L
+#define COLUMNS (32 * PANEL)
+#define ROWS_AT_ONCE 144L
+
+/// All rows, some at a time, by panels that are at hand once the first of them have been through.
+INLINE void each_block(
+    const int registers, long rows, long columns, long inner, float scale, struct rows x,
+    struct panels_of_floats w, float keep, float *y, long y_stride) {
+  for (long r = 0; r < rows; r += ROWS_AT_ONCE) {
+    each_row_of_floats(
+        registers, least(rows - r, ROWS_AT_ONCE), columns, inner, scale, x, w, keep,
+        y + r * y_stride, y_stride);
+    x.first += ROWS_AT_ONCE * x.row;
+    x.shift += ROWS_AT_ONCE;
+    w.is_far = 0;
+  }
+}
+
 INLINE void multiply_packed(
     const int registers, long rows, long columns, long inner, const float *x, long x_stride,
     const float *w, float keep, float *y, long y_stride) {
   struct rows stored = {x, x_stride, 1};
-  struct panels_of_floats packed = {w, PANEL * inner, PANEL, 0, 0};
-  each_row_of_floats(registers, rows, columns, inner, 1, stored, packed, keep, y, y_stride);
+  long some = (STEPS * COLUMNS / inner + PANEL) / PANEL * PANEL;
+  for (long c = 0; c < columns; c += some) {
+    struct panels_of_floats packed = {w + c * inner, PANEL * inner, PANEL, rows > 1, 0, 0, 0};
+    each_block(
+        registers, rows, least(columns - c, some), inner, 1, stored, packed, keep, y + c, y_stride);
+  }
 }
 
 INLINE void multiply_packed_bfloat16(
     const int registers, long rows, long columns, long inner, const float *x, long x_stride,
     const unsigned short *w, float keep, float *y, long y_stride) {
   struct rows stored = {x, x_stride, 1};
-  struct panels_of_halves packed = {w, 2 * PANEL * inner, 2 * PANEL, 0, 0};
+  struct panels_of_halves packed = {w, 2 * PANEL * inner, 2 * PANEL, 0, 0, 0, 0};
   each_row_of_halves(registers, rows, columns, inner, 1, stored, packed, keep, y, y_stride);
 }
 
@@ -79,38 +103,30 @@ EACH_PROCESSOR(
     (long columns, long inner, const float *w, long w_stride, float *packed),
     columns, inner, w, w_stride, packed)
 
-// How much of a product is done at once: the panels and rows of a tile, so many steps of each, stay in the nearest cache or close to it, the
-// other rows in the second one.
-#define STEPS 384L
-#define COLUMNS (32 * PANEL)
-#define ROWS_AT_ONCE 48L
-
 INLINE void multiply(
     const int registers, long rows, long columns, long inner, float scale,
     const float *x, long x_stride, int x_transposed, const float *w, long w_stride,
-    int w_transposed, float keep, float *y, long y_stride) {
+    int w_transposed, enum temper_reach reach, long shift, float keep, float *y, long y_stride) {
   static _Thread_local float panels[STEPS * COLUMNS] __attribute__((aligned(64)));
   long parts = (inner + STEPS - 1) / STEPS, steps = (inner + parts - 1) / parts;
   for (long c = 0; c < columns; c += COLUMNS) {
     long width = least(columns - c, COLUMNS);
     for (long i = 0; i < inner; i += steps) {
       long depth = least(inner - i, steps);
-      struct panels_of_floats packed = {panels, PANEL * depth, PANEL, 0, 0};
+      struct panels_of_floats packed = {panels, PANEL * depth, PANEL, 0, 0, 0, 0};
       if (w_transposed)
         lay_out_all_rows(width, depth, w + c * w_stride + i, w_stride, panels);
       else if (width % PANEL != 0)
         lay_out_columns(width, depth, w + i * w_stride + c, w_stride, panels);
       else
-        packed = (struct panels_of_floats){w + i * w_stride + c, PANEL, w_stride, rows > 1, 0};
-      for (long r = 0; r < rows; r += ROWS_AT_ONCE) {
-        long some = least(rows - r, ROWS_AT_ONCE);
-        struct rows factor = {x + r * x_stride + i, x_stride, 1};
-        if (x_transposed) factor = (struct rows){x + i * x_stride + r, 1, x_stride};
-        each_row_of_floats(
-            registers, some, width, depth, scale, factor, packed, i == 0 ? keep : 1,
-            y + r * y_stride + c, y_stride);
-        packed.is_far = 0;
-      }
+        packed = (struct panels_of_floats){w + i * w_stride + c, PANEL, w_stride, rows > 1, 0, 0, 0};
+      struct rows factor = {x + i, x_stride, 1};
+      if (x_transposed) factor = (struct rows){x + i * x_stride, 1, x_stride};
+      factor.reach = reach;
+      factor.shift = shift - (reach == TEMPER_COLUMNS_UP_TO ? c : i);
+      each_block(
+          registers, rows, width, depth, scale, factor, packed, i == 0 ? keep : 1, y + c,
+          y_stride);
     }
   }
 }
@@ -118,10 +134,10 @@ INLINE void multiply(
 EACH_PROCESSOR(
     void, temper_multiply, multiply,
     (long rows, long columns, long inner, float scale, const float *x, long x_stride,
-     int x_transposed, const float *w, long w_stride, int w_transposed, float keep, float *y,
-     long y_stride),
-    rows, columns, inner, scale, x, x_stride, x_transposed, w, w_stride, w_transposed, keep, y,
-    y_stride)
+     int x_transposed, const float *w, long w_stride, int w_transposed, enum temper_reach reach, long shift,
+     float keep, float *y, long y_stride),
+    rows, columns, inner, scale, x, x_stride, x_transposed, w, w_stride, w_transposed, reach, shift,
+    keep, y, y_stride)
 
 int temper_multiply_pays(void) {
 #if defined(__x86_64__)

@@ -7,13 +7,18 @@
 //   NAME(name)         a name for each type
 
 /// Panels of w from the panel `index` on, how many elements it is from panels that share their steps to the next and from a step to the next,
-/// and whether they are yet to come from memory, in another order than that of their steps.
+/// and whether they are yet to come from memory. Of the panels after those of a tile, memory is asked meanwhile for one of so many parts.
 struct NAME(panels) {
   const WEIGHT *first;
   long panel, step;
   int is_far;
-  long index;
+  long index, part, parts;
 };
+
+/// Where a step of a panel is.
+INLINE const WEIGHT *NAME(step)(struct NAME(panels) w, long panel, long step) {
+  return w.first + (w.index + panel) / TOGETHER * w.panel + step * w.step;
+}
 
 /// A tile of y: ROWS rows of x times PANELS panels of w, whose sums all stay in registers. Both are constants once this is inlined.
 ///
@@ -36,17 +41,20 @@ INLINE void NAME(tile)(
     else
       UNROLL for (long i = 0; i < LINE; i++)
         __builtin_prefetch(x.first + (start + AHEAD + i) * x.step + ROWS - 1);
+    long end = least(start + LINE, inner);
     if (w.is_far)
       UNROLL for (long i = 0; i < LINE; i++)
         UNROLL for (long p = 0; p < PANELS; p += TOGETHER)
-          __builtin_prefetch(
-              w.first + (w.index + p) / TOGETHER * w.panel + (start + AHEAD + i) * w.step);
-    for (long i = start; i < least(start + LINE, inner); i++) {
+          __builtin_prefetch(NAME(step)(w, p, start + AHEAD + i));
+    if (w.parts > 0)
+      for (long i = (w.part * inner + start) / w.parts; i < (w.part * inner + end) / w.parts; i++)
+        UNROLL for (long p = 0; p < PANELS; p += TOGETHER)
+          __builtin_prefetch(NAME(step)(w, PANELS + p, i), 0, SECOND_CACHE);
+    for (long i = start; i < end; i++) {
       vector steps[8];
       UNROLL for (long p = 0; p < PANELS; p++)
         steps[p] = LOAD_PANEL(
-            w.first + (w.index + p) / TOGETHER * w.panel + i * w.step,
-            (PANELS % TOGETHER == 0 ? p : w.index + p) % TOGETHER);
+            NAME(step)(w, p, i), (PANELS % TOGETHER == 0 ? p : w.index + p) % TOGETHER);
       UNROLL for (long r = 0; r < ROWS; r++) {
         const float *u = x.first + r * x.row + i * x.step;
         UNROLL for (long p = 0; p < PANELS; p++) sums[r][p] = ADD(sums[r][p], u, steps[p]);
@@ -86,13 +94,21 @@ INLINE void NAME(each_row)(
     long width = least(columns - c, PANELS * PANEL);
     struct rows some = x;
     struct NAME(panels) these = w;
-    for (long r = 0, n; r < rows; r += n, some.first += n * x.row, these.is_far = 0) {
+    // Only the first panels have not been asked for before.
+    these.is_far = w.is_far && c == 0;
+    these.parts = w.is_far && c + width < columns ? strips(registers, rows) : 0;
+    for (long r = 0, n; r < rows;
+         r += n, some.first += n * x.row, these.is_far = 0, these.part++) {
       n = strip(registers, rows - r);
+      struct part part = part_of(x, r, n, inner, c, width);
+      struct rows from = {some.first + part.first * some.step, some.row, some.step};
+      these.first = w.first + part.first * w.step;
       float *to = y + r * y_stride + c;
       switch (n) {
-#define CASE(ROWS)                                                                    \
-  case ROWS:                                                                          \
-    NAME(tiles)(ROWS, PANELS, width, inner, scale, some, these, keep, to, y_stride);  \
+#define CASE(ROWS)                                                                             \
+  case ROWS:                                                                                   \
+    NAME(tiles)(                                                                               \
+        ROWS, PANELS, part.columns, part.steps, scale, from, these, keep, to, y_stride);       \
     break;
         CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6)
       }

@@ -1,6 +1,7 @@
 #ifndef ROWS_H
 #define ROWS_H
 
+#include "CKernels.h"
 #include "vector.h"
 
 // What products of rows with packed matrices have in common, whatever the matrices' elements are; see panels.h.
@@ -10,20 +11,57 @@
 #define LINE 16L
 /// How many rows or steps ahead memory is asked for.
 #define AHEAD 32
+/// What memory is asked for with this goes to the second cache, because it is wanted only when the nearest one has been filled anew.
+#define SECOND_CACHE 2
 
 INLINE long least(long a, long b) { return a < b ? a : b; }
+INLINE long most(long a, long b) { return a > b ? a : b; }
 
-/// Rows of a factor, and how many floats it is from a row to the next and from a step of a row to the next.
+/// Rows of a factor, how many floats it is from a row to the next and from a step of a row to the next, and what is to be done of the product
+/// of row r: see `temper_reach`.
 struct rows {
   const float *first;
   long row, step;
+  enum temper_reach reach;
+  long shift;
 };
 
-/// How many of the rows that are left are multiplied at once: as many as there are registers for, or some fewer if just a few would be left.
+/// Of a strip of rows: the first step, how many steps, and how many columns there are to do.
+struct part {
+  long first, steps, columns;
+};
+
+/// What is left of the rows r..<r + n for columns c..<c + width. Columns are whole panels, where there are.
+INLINE struct part part_of(struct rows x, long r, long n, long inner, long c, long width) {
+  struct part part = {0, inner, width};
+  long end = x.shift + r + n;
+  switch (x.reach) {
+    case TEMPER_WHOLE:
+      break;
+    case TEMPER_COLUMNS_UP_TO:
+      part.columns = least(width, most(0, (end - c + PANEL - 1) / PANEL * PANEL));
+      break;
+    case TEMPER_STEPS_UP_TO:
+      part.steps = most(0, least(inner, end));
+      break;
+    case TEMPER_STEPS_FROM:
+      part.first = least(inner, most(0, x.shift + r));
+      part.steps = inner - part.first;
+      break;
+  }
+  return part;
+}
+
+/// The most rows that are multiplied at once: as many as there are registers for.
+#define MOST_ROWS (registers == 32 ? 12L : 6L)
+
+/// How many times rows are multiplied until all are.
+INLINE long strips(const int registers, long rows) { return (rows + MOST_ROWS - 1) / MOST_ROWS; }
+
+/// How many of the rows that are left are multiplied at once: the most, or some fewer if just a few would be left.
 INLINE long strip(const int registers, long rows) {
-  const long most = registers == 32 ? 12 : 6;
-  long strips = (rows + most - 1) / most, last = rows - (strips - 1) * most;
-  return 2 * last >= most ? least(rows, most) : (rows + strips - 1) / strips;
+  long count = strips(registers, rows), last = rows - (count - 1) * MOST_ROWS;
+  return 2 * last >= MOST_ROWS ? least(rows, MOST_ROWS) : (rows + count - 1) / count;
 }
 
 #endif

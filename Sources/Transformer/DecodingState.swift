@@ -81,7 +81,7 @@ public final class Decoder<Scalar: Real> {
   private let inverse: Matrix<Scalar>
 
   /// New characters of a text that go through the layers at once: enough for fast products, and no more memory than that.
-  private static var rowsPerPass: Int { Attention.block }
+  private static var rowsPerPass: Int { 32 }
 
   /// - Parameters:
   ///   - products: how exactly products with the weights are computed.

@@ -26,12 +26,13 @@ public struct Model<Scalar: Real>: Sendable {
   ///   - a: receives everything that backward needs.
   ///   - dropout: the masks, or nil when not training.
   ///   - firstRow: the position of the first row in the whole batch, for the masks.
+  ///   - packed: the same weights laid out, if they are.
   ///   - firstLayer: start from `a.residuals[firstLayer]` as it is, instead of from the characters. For gradient checks.
   @specialized(where Scalar == Float)
   @specialized(where Scalar == Double)
   public func forward(
     _ a: Activations<Scalar>, dropout: Dropout? = nil, firstRow: Int = 0,
-    from firstLayer: Int? = nil
+    packed: PackedWeights<Scalar>? = nil, from firstLayer: Int? = nil
   ) {
     if firstLayer == nil {
       Embedding.forward(a.tokens, table: parameters.embedding, into: a.residuals[0])
@@ -39,12 +40,12 @@ public struct Model<Scalar: Real>: Sendable {
     }
     for n in (firstLayer ?? 0)..<configuration.layers {
       Probes.current?.enterLayer(n)
-      attend(a, layer: n, dropout, firstRow)
-      feedForward(a, layer: n, dropout, firstRow)
+      attend(a, layer: n, dropout, firstRow, packed?.layers[n])
+      feedForward(a, layer: n, dropout, firstRow, packed?.layers[n])
     }
     Probes.current?.enterLayer(nil)
     normalize(a.residuals[configuration.layers], parameters.finalNorm, a.finalInverse, a.final)
-    multiply(a.final, parameters.head.transposed, into: a.logits)
+    project(a.final, parameters.head, packed?.head, into: a.logits)
   }
 
   /// The loss of `a.targets` under the logits that `forward` left, and its gradient.
@@ -123,12 +124,15 @@ public struct Model<Scalar: Real>: Sendable {
   // MARK: - Attention
 
   /// x + project(attend(rotate(normalize(query, key)), value)), of which x is `residuals[n]` and the sum `middle`.
-  private func attend(_ a: Activations<Scalar>, layer n: Int, _ dropout: Dropout?, _ firstRow: Int)
-  {
+  private func attend(
+    _ a: Activations<Scalar>, layer n: Int, _ dropout: Dropout?, _ firstRow: Int,
+    _ packed: PackedWeights<Scalar>.Layer?
+  ) {
     let (weights, layer, head) = (parameters.layers[n], a.layers[n], configuration.headWidth)
     normalize(
       a.residuals[n], weights.attentionNorm, layer.attentionInverse, layer.attentionInput)
-    multiply(layer.attentionInput, weights.queryKeyValue.transposed, into: layer.queryKeyValue)
+    project(
+      layer.attentionInput, weights.queryKeyValue, packed?.queryKeyValue, into: layer.queryKeyValue)
     normalize(
       layer.queryKeyValue[columns: 0..<head], weights.queryNorm, layer.queryInverse, layer.query)
     normalize(
@@ -144,7 +148,7 @@ public struct Model<Scalar: Real>: Sendable {
         p: layer.probabilities[rows: rows], o: layer.attended[rows: rows])
     }
     add(
-      a.residuals[n], layer.attended, weights.output, into: layer.middle,
+      a.residuals[n], layer.attended, weights.output, packed?.output, into: layer.middle,
       branch: a.gradients.branch, dropout, site: 2 * n + 1, firstRow)
   }
 
@@ -191,15 +195,16 @@ public struct Model<Scalar: Real>: Sendable {
 
   /// x + down(silu(gate) up), of which x is `middle` and the sum `residuals[n + 1]`.
   private func feedForward(
-    _ a: Activations<Scalar>, layer n: Int, _ dropout: Dropout?, _ firstRow: Int
+    _ a: Activations<Scalar>, layer n: Int, _ dropout: Dropout?, _ firstRow: Int,
+    _ packed: PackedWeights<Scalar>.Layer?
   ) {
     let (weights, layer) = (parameters.layers[n], a.layers[n])
     normalize(
       layer.middle, weights.feedForwardNorm, layer.feedForwardInverse, layer.feedForwardInput)
-    multiply(layer.feedForwardInput, weights.gateUp.transposed, into: layer.gateUp)
+    project(layer.feedForwardInput, weights.gateUp, packed?.gateUp, into: layer.gateUp)
     FeedForward.forward(gateUp: layer.gateUp, into: layer.hidden)
     add(
-      layer.middle, layer.hidden, weights.down, into: a.residuals[n + 1],
+      layer.middle, layer.hidden, weights.down, packed?.down, into: a.residuals[n + 1],
       branch: a.gradients.branch, dropout, site: 2 * n + 2, firstRow)
   }
 
@@ -229,18 +234,31 @@ public struct Model<Scalar: Real>: Sendable {
       x, gain: gain[0], epsilon: Scalar(configuration.normEpsilon), inverse: inverse[0], into: y)
   }
 
+  /// y = x Wᵀ, or y += x Wᵀ when `adding`, with W as it is or as it has been laid out.
+  private func project(
+    _ x: Matrix<Scalar>, _ weight: Matrix<Scalar>, _ packed: PackedMatrix<Scalar>?,
+    into y: Matrix<Scalar>, adding: Bool = false
+  ) {
+    if let packed {
+      multiplyEachRow(x, byTransposed: packed, into: y, adding: adding)
+    } else {
+      multiply(x, weight.transposed, into: y, adding: adding)
+    }
+  }
+
   /// sum = x + dropout(h Wᵀ). Without dropout the product adds to a copy of x.
   private func add(
-    _ x: Matrix<Scalar>, _ h: Matrix<Scalar>, _ weight: Matrix<Scalar>, into sum: Matrix<Scalar>,
+    _ x: Matrix<Scalar>, _ h: Matrix<Scalar>, _ weight: Matrix<Scalar>,
+    _ packed: PackedMatrix<Scalar>?, into sum: Matrix<Scalar>,
     branch: Matrix<Scalar>, _ dropout: Dropout?, site: Int, _ firstRow: Int
   ) {
     sum.copy(x)
     if let dropout {
-      multiply(h, weight.transposed, into: branch)
+      project(h, weight, packed, into: branch)
       dropout.apply(to: branch, site: site, firstRow: firstRow)
       sum.add(branch)
     } else {
-      multiply(h, weight.transposed, into: sum, adding: true)
+      project(h, weight, packed, into: sum, adding: true)
     }
   }
 

@@ -49,11 +49,11 @@ import Transformer
   }
 
   /// Single rows and columns have paths of their own in BLAS, and 64 is a block of it. Our own product takes from eight rows, sixteen columns,
-  /// forty-eight rows, 384 steps and 512 columns at a time.
+  /// 144 rows, 384 steps and 512 columns at a time.
   static let products = [
     (1, 1, 1), (1, 5, 7), (5, 1, 7), (7, 5, 1), (1, 64, 64), (1, 1, 9), (1, 33, 1), (2, 3, 4),
     (16, 16, 16), (17, 33, 9), (64, 65, 63), (3, 70, 130), (8, 1, 1), (9, 385, 15), (49, 384, 17),
-    (53, 3, 530), (8, 770, 33),
+    (53, 3, 530), (8, 770, 33), (150, 20, 40), (290, 390, 70),
   ].map { Product(rows: $0.0, inner: $0.1, columns: $0.2) }
 
   @Test func productByHand() {
@@ -135,6 +135,71 @@ import Transformer
     Array(repeating: Array(repeating: 0, count: columns), count: rows)
   }
 
+  /// What a mask leaves is what the whole product has there, in blocks of rows, columns and steps.
+  @Test(arguments: [
+    (8, 8, 8), (12, 20, 16), (64, 64, 40), (64, 200, 90), (150, 400, 40), (30, 20, 530),
+  ])
+  func productsUnderAMask(rows: Int, inner: Int, columns: Int) {
+    check(Float.self, tolerance: 3e-7 * Double(max(inner, 100)))
+    check(Double.self, tolerance: 1e-13)
+
+    func check<Scalar: Real>(_: Scalar.Type, tolerance: Double) {
+      var random = SeededValues(seed: UInt64(rows + inner))
+      for shift in [-rows, -17, -1, 0, 5, 16, 140, inner, columns] {
+        for isTransposed in [false, true] {
+          for adding in [false, true] {
+            let a: Matrix<Scalar> = random.matrix(rows, inner)
+            let b: Matrix<Scalar> = random.matrix(inner, columns)
+            let start: Matrix<Scalar> = random.matrix(rows, columns)
+
+            func product(_ a: Matrix<Scalar>, reach: Reach) -> Matrix<Scalar> {
+              let result = Matrix<Scalar>(rows: rows, columns: columns)
+              result.copy(start)
+              if isTransposed {
+                multiply(
+                  transposed(a).transposed, b, into: result, scale: 0.5, adding: adding,
+                  reach: reach)
+              } else {
+                multiply(
+                  a, transposed(b).transposed, into: result, scale: 0.5, adding: adding,
+                  reach: reach)
+              }
+              return result
+            }
+            let (whole, part) = (
+              product(a, reach: .whole), product(a, reach: .columnsUpTo(shift: shift))
+            )
+            for r in 0..<rows where r + shift >= 0 {
+              let seen = 0..<min(columns, r + shift + 1)
+              #expect(
+                largestDifference(
+                  part[r][seen].elements, whole[r][seen].elements.map { Double($0) }) <= tolerance)
+            }
+            for (reach, isZero) in [
+              (Reach.stepsUpTo(shift: shift), { (r: Int, i: Int) in i > r + shift }),
+              (Reach.stepsFrom(shift: shift), { (r: Int, i: Int) in i < r + shift }),
+            ] {
+              let zeroed = Matrix<Scalar>(rows: rows, columns: inner)
+              for r in 0..<rows {
+                for i in 0..<inner { zeroed[r][i] = isZero(r, i) ? 0 : a[r][i] }
+              }
+              #expect(
+                largestDifference(
+                  product(zeroed, reach: reach).doubles, product(zeroed, reach: .whole).doubles)
+                  <= tolerance)
+            }
+          }
+        }
+      }
+    }
+
+    func transposed<Scalar: Real>(_ matrix: Matrix<Scalar>) -> Matrix<Scalar> {
+      let result = Matrix<Scalar>(rows: matrix.columns, columns: matrix.rows)
+      for r in 0..<matrix.rows { for c in 0..<matrix.columns { result[c][r] = matrix[r][c] } }
+      return result
+    }
+  }
+
   @Test(arguments: products)
   func notANumberSpoilsItsRowOnly(_ product: Product) {
     var random = SeededValues(seed: 3)
@@ -201,6 +266,26 @@ import Transformer
     }
     check(Float.self, tolerance: 1e-5)
     check(Double.self, tolerance: 1e-12)
+  }
+
+  /// Rows, columns and steps in blocks: each row is what it is alone.
+  @Test(arguments: [(150, 40, 33), (300, 530, 400), (20, 70, 3_000)])
+  func manyRows(rows: Int, columns: Int, inner: Int) {
+    var random = SeededValues(seed: 5)
+    let x: Matrix<Float> = random.matrix(rows, inner)
+    let w: Matrix<Float> = random.matrix(columns, inner)
+    let (y, expected, alone) = (
+      Matrix<Float>(rows: rows, columns: columns), Matrix<Float>(rows: rows, columns: columns),
+      Matrix<Float>(rows: 1, columns: columns)
+    )
+    let packed = PackedMatrix(w)
+    multiplyEachRow(x, byTransposed: packed, into: y)
+    multiply(x, w.transposed, into: expected)
+    #expect(largestDifference(y.doubles, expected.doubles) <= 1e-6 * Double(inner))
+    for row in 0..<rows {
+      multiplyEachRow(x[rows: row..<row + 1], byTransposed: packed, into: alone)
+      #expect(alone[0].elements == y[row].elements)
+    }
   }
 
   /// Products in bfloat16 are, to the last bit, sums of exact products of rounded factors, the second of each pair first, whatever the

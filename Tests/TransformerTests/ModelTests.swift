@@ -48,6 +48,26 @@ import Transformer
 
   // MARK: - Forward
 
+  /// Weights that are laid out beforehand, and anew after they have changed.
+  @Test func packedWeights() throws {
+    let example = try Example<Float>(Self.configuration())
+    let parameters = example.model.parameters
+    guard let packed = PackedWeights(following: parameters) else {
+      #expect(!Float.layingOutPays)
+      return
+    }
+    for _ in 0..<2 {
+      packed.update(threads: 2)
+      let (with, without) = (example.activations(), example.activations())
+      example.model.forward(with, packed: packed)
+      example.model.forward(without)
+      #expect(largestDifference(with.logits.doubles, without.logits.doubles) <= 1e-5)
+      for i in 0..<parameters.elements.count { parameters.elements[i] *= -1.25 }
+    }
+    #expect(
+      PackedWeights(following: try Example<Double>(Self.configuration()).model.parameters) == nil)
+  }
+
   /// The whole model once more, one character at a time and as a textbook writes it.
   static func naiveLogits(
     _ parameters: Parameters<Double>, tokens: [Int32]

@@ -51,6 +51,10 @@ void temper_multiply_packed_pairs(
     const unsigned *w,
     float keep, float *y, long y_stride);
 
+/// What a causal mask leaves of a product, by row: all of it; for row r results up to column r + shift; or steps of the sum up to, or from,
+/// step r + shift, because the row's others are zero.
+enum temper_reach { TEMPER_WHOLE, TEMPER_COLUMNS_UP_TO, TEMPER_STEPS_UP_TO, TEMPER_STEPS_FROM };
+
 /// y = scale x w + keep y, where x is rows x inner, or inner x rows and read as its transpose when `x_transposed`, and w is inner x columns,
 /// or columns x inner when `w_transposed`.
 ///
@@ -62,6 +66,7 @@ void temper_multiply(
     long rows, long columns, long inner, float scale,
     const float *x, long x_stride, int x_transposed,
     const float *w, long w_stride, int w_transposed,
+    enum temper_reach reach, long shift,
     float keep, float *y, long y_stride);
 
 /// Whether `temper_multiply` is faster than BLAS on the processor at hand: one with AVX2, or AVX-512.

@@ -36,13 +36,25 @@ public struct TransposedMatrix<Scalar: Real>: Factor {
   public subscript(productColumns range: Range<Int>) -> Self { matrix[rows: range].transposed }
 }
 
+/// What a causal mask leaves of a product a · b, for row r of a and of the result. The rest may be left out.
+public enum Reach: Sendable {
+  /// All of it.
+  case whole
+  /// Results up to column r + shift; nobody asks what the others become.
+  case columnsUpTo(shift: Int)
+  /// Sums up to step r + shift: later elements of the row of a are zero.
+  case stepsUpTo(shift: Int)
+  /// Sums from step r + shift on: earlier elements of the row of a are zero.
+  case stepsFrom(shift: Int)
+}
+
 /// result = scale · a · b, or result += scale · a · b when `adding`.
 ///
 /// - Precondition: the shapes agree, (n, k) · (k, m) = (n, m), and the result shares no memory with the factors.
 @inline(__always)
 public func multiply<Scalar: Real>(
   _ a: some Factor<Scalar>, _ b: some Factor<Scalar>, into result: Matrix<Scalar>,
-  scale: Scalar = 1, adding: Bool = false
+  scale: Scalar = 1, adding: Bool = false, reach: Reach = .whole
 ) {
   let (rows, inner) =
     a.isTransposed ? (a.matrix.columns, a.matrix.rows) : (a.matrix.rows, a.matrix.columns)
@@ -58,7 +70,7 @@ public func multiply<Scalar: Real>(
     rows: rows, columns: columns, inner: inner, scale: scale,
     a.matrix.base, aStride: a.matrix.stride, transposeA: a.isTransposed,
     b.matrix.base, bStride: b.matrix.stride, transposeB: b.isTransposed,
-    keep: adding ? 1 : 0, result.base, cStride: result.stride)
+    reach: reach, keep: adding ? 1 : 0, result.base, cStride: result.stride)
 }
 
 /// The symmetric result = scale · a · b, or result += scale · a · b when `adding` (the result is then symmetric before): blocks of it
@@ -134,7 +146,7 @@ extension Float {
     rows: Int, columns: Int, inner: Int, scale: Float,
     _ a: UnsafePointer<Float>, aStride: Int, transposeA: Bool,
     _ b: UnsafePointer<Float>, bStride: Int, transposeB: Bool,
-    keep: Float, _ c: UnsafeMutablePointer<Float>, cStride: Int
+    reach: Reach, keep: Float, _ c: UnsafeMutablePointer<Float>, cStride: Int
   ) {
     if ownProductPays, inner > 0 {
       if rows == 1, !transposeA, transposeB {
@@ -143,9 +155,10 @@ extension Float {
       }
       // With few rows, laying out the other factor is too much of the work; unless nothing needs to be laid out.
       if rows >= fewestRows || rows == 1 && !transposeA && columns % 16 == 0 {
+        let (part, shift) = reach.inKernels
         temper_multiply(
           rows, columns, inner, scale, a, aStride, transposeA ? 1 : 0, b, bStride,
-          transposeB ? 1 : 0, keep, c, cStride)
+          transposeB ? 1 : 0, part, shift, keep, c, cStride)
         return
       }
     }
@@ -172,16 +185,31 @@ extension Float {
     #endif
   }()
 
+  public static var layingOutPays: Bool { ownProductPays }
+
   /// Rows for which laying out the other factor pays.
   private static let fewestRows = 8
 }
 
+extension Reach {
+  fileprivate var inKernels: (temper_reach, shift: Int) {
+    switch self {
+    case .whole: (TEMPER_WHOLE, 0)
+    case .columnsUpTo(let shift): (TEMPER_COLUMNS_UP_TO, shift)
+    case .stepsUpTo(let shift): (TEMPER_STEPS_UP_TO, shift)
+    case .stepsFrom(let shift): (TEMPER_STEPS_FROM, shift)
+    }
+  }
+}
+
 extension Double {
+  public static var layingOutPays: Bool { false }
+
   public static func multiply(
     rows: Int, columns: Int, inner: Int, scale: Double,
     _ a: UnsafePointer<Double>, aStride: Int, transposeA: Bool,
     _ b: UnsafePointer<Double>, bStride: Int, transposeB: Bool,
-    keep: Double, _ c: UnsafeMutablePointer<Double>, cStride: Int
+    reach _: Reach, keep: Double, _ c: UnsafeMutablePointer<Double>, cStride: Int
   ) {
     cblas_dgemm(
       CblasRowMajor, transposeA ? CblasTrans : CblasNoTrans,

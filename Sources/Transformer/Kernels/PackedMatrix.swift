@@ -9,7 +9,8 @@ public enum ProductPrecision: String, Sendable, CaseIterable {
   case bfloat16
 }
 
-/// A matrix W laid out for products x · Wᵀ with few rows x: sixteen rows of W side by side, in the order in which a product reads them.
+/// A matrix W laid out for products x · Wᵀ, of few rows x or of rows that come a few at a time: sixteen rows of W side by side, in the
+/// order in which a product reads them.
 ///
 /// A matrix whose elements are all bfloat16 (the upper halves of floats) takes half the memory, and a product that waits for memory half the
 /// time. That is never an approximation: unless they are asked to be rounded, other matrices keep their elements as they are.
@@ -24,12 +25,30 @@ package struct PackedMatrix<Scalar: Real>: Sendable {
     elements = Scalar.pack(
       columns: w.rows, inner: w.columns, w.base, wStride: w.stride, products: products)
   }
+
+  /// Room for matrices of this shape, which `take` lays out one after the other.
+  init(rows: Int, columns: Int, on shelf: Shelf<Scalar>) {
+    (self.rows, self.columns) = (rows, columns)
+    let panel = PackedElements<Scalar>.panel
+    elements = .whole(
+      shelf.matrix(
+        rows: PackedElements<Scalar>.count(columns: rows, inner: columns) / panel, columns: panel))
+  }
+
+  /// Lays out another matrix of the same shape in the same memory, each element as it is.
+  func take(_ w: Matrix<Scalar>) {
+    guard case .whole(let panels) = elements else {
+      preconditionFailure("only whole elements are replaced")
+    }
+    precondition(w.rows == rows && w.columns == columns, "a matrix of another shape")
+    Scalar.pack(columns: rows, inner: columns, w.base, wStride: w.stride, into: panels)
+  }
 }
 
 /// What a `PackedMatrix` consists of: panels of sixteen columns of Wᵀ, the last one filled up with zeros; in each the first element of
 /// every column, then the second of every column, and so on.
 public enum PackedElements<Scalar: Real>: Sendable {
-  case whole([Scalar])
+  case whole(Matrix<Scalar>)
   /// Bfloat16, in words of two: a column of a panel and the same one of the next.
   case halves([UInt16])
   /// Rounded to bfloat16, to be multiplied by what is rounded, too, in words of two: an element of a column and, above it, the next one.
@@ -44,6 +63,15 @@ public enum PackedElements<Scalar: Real>: Sendable {
   }
 }
 
+extension Matrix {
+  /// Room for panels of so many columns of Wᵀ: a row for each step of each panel.
+  fileprivate static func room(columns: Int, inner: Int) -> Matrix {
+    let panel = PackedElements<Scalar>.panel
+    return Matrix(
+      rows: PackedElements<Scalar>.count(columns: columns, inner: inner) / panel, columns: panel)
+  }
+}
+
 /// y = x · Wᵀ, or y += x · Wᵀ when `adding`, for rows x that must not influence one another: to the last bit, a row's result is the
 /// same however many rows there are, and whether W is kept in halves. If W was packed for products in bfloat16, x is rounded.
 ///
@@ -55,6 +83,8 @@ package func multiplyEachRow<Scalar: Real>(
   precondition(
     x.columns == w.columns && x.rows == y.rows && w.rows == y.columns,
     "shapes do not agree in a matrix product")
+  Probes.current?.enter(.products)
+  defer { Probes.current?.leave() }
   Scalar.multiply(
     rows: x.rows, columns: w.rows, inner: x.columns, x.base, xStride: x.stride,
     packed: w.elements, keep: adding ? 1 : 0, y.base, yStride: y.stride)
@@ -73,7 +103,6 @@ extension Float {
           count = room
         })
     }
-    let room = PackedElements<Float>.count(columns: columns, inner: inner)
     let pairs = PackedElements<Float>.count(columns: (columns + 31) / 32 * 32, inner: inner)
     var isExact = true
     let halves = [UInt16](unsafeUninitializedCapacity: pairs) { elements, count in
@@ -82,12 +111,15 @@ extension Float {
       count = isExact ? pairs : 0
     }
     if isExact { return .halves(halves) }
-    return .whole(
-      [Float](unsafeUninitializedCapacity: room) { elements, count in
-        guard let base = elements.baseAddress else { return }
-        temper_pack(columns, inner, w, wStride, base)
-        count = room
-      })
+    let panels = Matrix<Float>.room(columns: columns, inner: inner)
+    pack(columns: columns, inner: inner, w, wStride: wStride, into: panels)
+    return .whole(panels)
+  }
+
+  public static func pack(
+    columns: Int, inner: Int, _ w: UnsafePointer<Float>, wStride: Int, into panels: Matrix<Float>
+  ) {
+    temper_pack(columns, inner, w, wStride, panels.base)
   }
 
   public static func multiply(
@@ -97,7 +129,7 @@ extension Float {
   ) {
     switch w {
     case .whole(let w):
-      temper_multiply_packed(rows, columns, inner, x, xStride, w, keep, y, yStride)
+      temper_multiply_packed(rows, columns, inner, x, xStride, w.base, keep, y, yStride)
     case .halves(let w):
       temper_multiply_packed_bfloat16(rows, columns, inner, x, xStride, w, keep, y, yStride)
     case .pairs(let w):
@@ -113,11 +145,9 @@ extension Double {
     typealias Packed = PackedElements<Double>
     switch products {
     case .float32:
-      var elements = [Double](repeating: 0, count: Packed.count(columns: columns, inner: inner))
-      for c in 0..<columns {
-        for i in 0..<inner { elements[place(column: c, i, steps: inner)] = w[c * wStride + i] }
-      }
-      return .whole(elements)
+      let panels = Matrix<Double>.room(columns: columns, inner: inner)
+      pack(columns: columns, inner: inner, w, wStride: wStride, into: panels)
+      return .whole(panels)
     case .bfloat16:
       let steps = (inner + 1) / 2
       var pairs = [UInt32](repeating: 0, count: Packed.count(columns: columns, inner: steps))
@@ -131,6 +161,14 @@ extension Double {
     }
   }
 
+  public static func pack(
+    columns: Int, inner: Int, _ w: UnsafePointer<Double>, wStride: Int, into panels: Matrix<Double>
+  ) {
+    for c in 0..<columns {
+      for i in 0..<inner { panels.base[place(column: c, i, steps: inner)] = w[c * wStride + i] }
+    }
+  }
+
   public static func multiply(
     rows: Int, columns: Int, inner: Int,
     _ x: UnsafePointer<Double>, xStride: Int, packed w: PackedElements<Double>,
@@ -138,7 +176,7 @@ extension Double {
   ) {
     func product(_ x: Double, column: Int, _ i: Int) -> Double {
       switch w {
-      case .whole(let w): return x * w[place(column: column, i, steps: inner)]
+      case .whole(let w): return x * w.base[place(column: column, i, steps: inner)]
       case .pairs(let w):
         let pair = w[place(column: column, i / 2, steps: (inner + 1) / 2)]
         let half = UInt16(truncatingIfNeeded: i % 2 == 0 ? pair : pair >> 16)

@@ -12,11 +12,12 @@ public protocol Real: BinaryFloatingPoint, SIMDScalar, Codable, Sendable {
   ///   - columns: columns of op(B) and of C.
   ///   - inner: columns of op(A), which are the rows of op(B).
   ///   - aStride, bStride, cStride: elements from one stored row to the next.
+  ///   - reach: what of the product may be left out.
   static func multiply(
     rows: Int, columns: Int, inner: Int, scale: Self,
     _ a: UnsafePointer<Self>, aStride: Int, transposeA: Bool,
     _ b: UnsafePointer<Self>, bStride: Int, transposeB: Bool,
-    keep: Self, _ c: UnsafeMutablePointer<Self>, cStride: Int)
+    reach: Reach, keep: Self, _ c: UnsafeMutablePointer<Self>, cStride: Int)
 
   /// Lays out W for `multiply(rows:columns:inner:_:xStride:packed:keep:_:yStride:)`; see `PackedMatrix`.
   ///
@@ -27,6 +28,13 @@ public protocol Real: BinaryFloatingPoint, SIMDScalar, Codable, Sendable {
   static func pack(
     columns: Int, inner: Int, _ w: UnsafePointer<Self>, wStride: Int, products: ProductPrecision
   ) -> PackedElements<Self>
+
+  /// The same into memory that has room for it, each element as it is.
+  static func pack(
+    columns: Int, inner: Int, _ w: UnsafePointer<Self>, wStride: Int, into panels: Matrix<Self>)
+
+  /// Whether products of many rows with what was laid out before are faster than those that lay it out themselves.
+  static var layingOutPays: Bool { get }
 
   /// y[r][c] = x[r] · w[c] + keep · y[r][c]: each row of x with each row of a packed W.
   ///

@@ -2,12 +2,13 @@
 ///
 /// Concretely, for the query at position t: s_j = q_t · k_j / √h for j <= t, p = softmax(s), o_t = Σ_j p_j v_j. Another normalizer may take
 /// the softmax's place. Queries are
-/// taken in blocks, and keys after a block's last query are never touched: half of the square of scores is no work at all.
+/// taken in blocks, and keys after a block's last query are never touched; within a block, products leave out what the mask hides, but for
+/// the few queries that they take at once: half of the square of scores is no work at all.
 ///
 /// Source: Vaswani et al., "Attention Is All You Need" (2017).
 package enum Attention {
-  /// Queries that share one matrix product. Larger blocks make faster products, smaller ones waste less above the diagonal.
-  package static let block = 32
+  /// Queries that share one matrix product. Larger blocks make faster products, the scores of smaller ones stay in a near cache.
+  package static let block = 64
 
   /// - Parameters:
   ///   - q: (m, h), the queries of the last m of n positions.
@@ -27,11 +28,14 @@ package enum Attention {
       let queries = start..<min(start + block, q.rows)
       let keys = 0..<before + queries.upperBound
       let scores = p[rows: queries][columns: keys]
-      multiply(q[rows: queries], k[rows: keys].transposed, into: scores, scale: scale)
+      multiply(
+        q[rows: queries], k[rows: keys].transposed, into: scores, scale: scale,
+        reach: .columnsUpTo(shift: before + start))
       for (row, t) in queries.enumerated() {
         normalizer.apply(scores[row], visible: before + t + 1)
       }
-      multiply(scores, v[rows: keys], into: o[rows: queries])
+      multiply(
+        scores, v[rows: keys], into: o[rows: queries], reach: .stepsUpTo(shift: before + start))
     }
   }
 
@@ -57,13 +61,13 @@ package enum Attention {
       rows: 1, columns: seen.count, inner: q.count, scale: 1 / Scalar(q.count).squareRoot(),
       q.base, aStride: q.count, transposeA: false,
       k[seen.lowerBound].base, bStride: k.stride, transposeB: true,
-      keep: 0, p.base, cStride: p.count)
+      reach: .whole, keep: 0, p.base, cStride: p.count)
     normalizer.apply(p)
     Scalar.multiply(
       rows: 1, columns: o.count, inner: seen.count, scale: 1,
       p.base, aStride: p.count, transposeA: false,
       v[seen.lowerBound].base, bStride: v.stride, transposeB: false,
-      keep: 0, o.base, cStride: o.count)
+      reach: .whole, keep: 0, o.base, cStride: o.count)
   }
 
   /// With the normalizer's derivative in the middle, which is ds = p (dp - Σ_j p_j dp_j) for softmax:
@@ -93,16 +97,23 @@ package enum Attention {
       let adding = queries.upperBound < q.rows
       let probabilities = p[rows: queries][columns: keys]
       let scores = scratch[rows: 0..<queries.count][columns: keys]
+      // Row j of p and ds transposed is zero for the queries before j.
       multiply(
-        probabilities.transposed, dO[rows: queries], into: dv[rows: keys], adding: adding)
-      multiply(dO[rows: queries], v[rows: keys].transposed, into: scores)
+        probabilities.transposed, dO[rows: queries], into: dv[rows: keys], adding: adding,
+        reach: .stepsFrom(shift: -start))
+      multiply(
+        dO[rows: queries], v[rows: keys].transposed, into: scores,
+        reach: .columnsUpTo(shift: start))
       for (row, t) in queries.enumerated() {
         normalizer.backward(
           probabilities: probabilities[row], gradient: scores[row], visible: t + 1)
       }
-      multiply(scores, k[rows: keys], into: dq[rows: queries], scale: scale)
       multiply(
-        scores.transposed, q[rows: queries], into: dk[rows: keys], scale: scale, adding: adding)
+        scores, k[rows: keys], into: dq[rows: queries], scale: scale,
+        reach: .stepsUpTo(shift: start))
+      multiply(
+        scores.transposed, q[rows: queries], into: dk[rows: keys], scale: scale, adding: adding,
+        reach: .stepsFrom(shift: -start))
     }
   }
 }

@@ -33,14 +33,15 @@ public enum Normalizer: String, CaseIterable, Sendable {
   /// `apply` to the first `visible` scores of a row; the others get probability 0.
   @inline(__always)
   package func apply<Scalar: Real>(_ row: Row<Scalar>, visible: Int) {
-    let hidden = row[visible..<row.count]
     if self == .softmax {
-      // A score of -inf is as good as none, and whole rows are whole vectors.
-      hidden.fill(-.infinity)
-      apply(row)
+      // A score of -inf is as good as none.
+      let computed = Self.whole(visible, of: row)
+      row[visible..<computed].fill(-.infinity)
+      apply(row[0..<computed])
+      row[computed..<row.count].fill(0)
     } else {
       apply(row[0..<visible])
-      hidden.fill(0)
+      row[visible..<row.count].fill(0)
     }
   }
 
@@ -49,13 +50,16 @@ public enum Normalizer: String, CaseIterable, Sendable {
   package func backward<Scalar: Real>(
     probabilities: Row<Scalar>, gradient: Row<Scalar>, visible: Int
   ) {
-    let hidden = gradient[visible..<gradient.count]
-    hidden.fill(0)
-    if self == .softmax {
-      // Their probabilities are 0, so their gradients stay so.
-      backward(probabilities: probabilities, gradient: gradient)
-    } else {
-      backward(probabilities: probabilities[0..<visible], gradient: gradient[0..<visible])
-    }
+    gradient[visible..<gradient.count].fill(0)
+    // Where probabilities are 0, so are the gradients.
+    let computed = self == .softmax ? Self.whole(visible, of: gradient) : visible
+    backward(probabilities: probabilities[0..<computed], gradient: gradient[0..<computed])
+  }
+
+  /// Whole vectors that hold the first `visible` of a row, as far as the row goes: less work than their parts.
+  @inline(__always)
+  private static func whole<Scalar: Real>(_ visible: Int, of row: Row<Scalar>) -> Int {
+    let vector = 16
+    return min(row.count, (visible + vector - 1) / vector * vector)
   }
 }

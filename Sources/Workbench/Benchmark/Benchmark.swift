@@ -145,7 +145,7 @@ public struct StepBenchmark: Sendable {
       weights.initialize(seed: settings.seed)
       model = Model(weights)
       batchStep = BatchStep(
-        configuration, batch: settings.batch, context: settings.context, threads: threads)
+        model, batch: settings.batch, context: settings.context, threads: threads)
       optimizer = Optimizer(configuration, kind: settings.optimizer)
       let generator = CounterGenerator(seed: settings.seed, stream: .order)
       let tokens = (0..<max(10_000, 3 * settings.context)).map {
@@ -163,7 +163,7 @@ public struct StepBenchmark: Sendable {
         ? Dropout(rate: settings.dropout, seed: settings.seed, step: step) : nil
       let pass = Benchmark.seconds {
         _ = batchStep.run(
-          model, objective: settings.objective, dropout: dropout, threads: threads)
+          objective: settings.objective, dropout: dropout, threads: threads)
       }
       let probe = Probes.current
       Probes.current = nil

@@ -6,6 +6,7 @@ import Transformer
 /// runs whole shards in memory of its own, and the gradients are added up in the order of the shards: so the result does not depend on
 /// the number of threads, to the last bit.
 final class BatchStep {
+  private let model: Model<Float>
   private let shards: [Shard]
   /// What each worker computes in: activations for portions of each size.
   private let workspaces: [[Workspace]]
@@ -16,6 +17,8 @@ final class BatchStep {
   private let sums: Matrix<Double>
   /// Who teaches, if anybody.
   private let teacher: Teacher?
+  /// The model's weights, laid out once for all portions of a step, if that pays.
+  private let packed: PackedWeights<Float>?
   /// The summed squares of each piece of the gradient, (pieces, 1).
   private let squares: Matrix<Double>
 
@@ -85,19 +88,27 @@ final class BatchStep {
   /// A model whose probabilities are learnt from.
   struct Teacher {
     let model: Model<Float>
+    let packed: PackedWeights<Float>?
     let temperature, hardWeight: Double
 
     init(_ model: Model<Float>, temperature: Double, hardWeight: Double) {
       self.model = model
+      packed = PackedWeights(following: model.parameters)
+      packed?.update(threads: 1)
       self.temperature = temperature
       self.hardWeight = hardWeight
     }
   }
 
-  /// - Parameter threads: the most that `run` will be given.
+  /// - Parameters:
+  ///   - model: whose weights, whatever they have become by then, each `run` uses.
+  ///   - threads: the most that `run` will be given.
   init(
-    _ configuration: Configuration, batch: Int, context: Int, teacher: Teacher? = nil, threads: Int
+    _ model: Model<Float>, batch: Int, context: Int, teacher: Teacher? = nil, threads: Int
   ) {
+    let configuration = model.configuration
+    self.model = model
+    packed = PackedWeights(following: model.parameters)
     self.batch = batch
     self.context = context
     self.teacher = teacher
@@ -141,19 +152,19 @@ final class BatchStep {
   }
 
   /// Forward, backward, and the sum of the shards' gradients.
-  func run(
-    _ model: Model<Float>, objective: Objective, dropout: Dropout?, threads: Int
-  ) -> Outcome {
+  func run(objective: Objective, dropout: Dropout?, threads: Int) -> Outcome {
     let scale = 1 / Float(batch * context)
     nonisolated(unsafe) let this = self
+    packed?.update(threads: threads)
     forEachInParallel(shards.count, threads: min(threads, workspaces.count)) { index, worker in
       let shard = this.shards[index]
       this.sums[index].fill(0)
       for portion in shard.portions {
         let workspace = this.workspace(of: worker, for: portion, of: shard)
         let firstRow = (shard.sequences.lowerBound + portion.lowerBound) * this.context
-        model.forward(workspace.activations, dropout: dropout, firstRow: firstRow)
-        let found = model.backward(
+        this.model.forward(
+          workspace.activations, dropout: dropout, firstRow: firstRow, packed: this.packed)
+        let found = this.model.backward(
           workspace.activations, into: shard.gradient, adding: portion.lowerBound > 0,
           objective: objective, softTargets: this.softTargets(workspace), scale: scale,
           dropout: dropout, firstRow: firstRow)
@@ -189,7 +200,7 @@ final class BatchStep {
   private func softTargets(_ workspace: Workspace) -> SoftTargets<Float>? {
     guard let teacher, let (own, targets) = workspace.lesson else { return nil }
     for i in own.tokens.indices { own.tokens[i] = workspace.activations.tokens[i] }
-    teacher.model.forward(own)
+    teacher.model.forward(own, packed: teacher.packed)
     return targets
   }
 
@@ -198,7 +209,7 @@ final class BatchStep {
     onGradient?(gradient)
     let total = gradient.elements
     nonisolated(unsafe) let this = self
-    forEachInParallel(squares.rows, threads: threads) { index in
+    forEachInParallel(sharing: squares.rows, threads: threads) { index in
       let range = index * Self.piece..<min((index + 1) * Self.piece, total.count)
       let sum = total[range]
       for shard in this.shards.dropFirst() { sum.add(shard.gradient.elements[range]) }

@@ -145,7 +145,7 @@ public final class Trainer {
     measured = average.map { Model($0.weights) } ?? model
     good = (0..<(average == nil ? 3 : 4)).map { _ in Parameters(configuration) }
     batchStep = BatchStep(
-      configuration, batch: settings.batch, context: settings.context, teacher: teacher,
+      model, batch: settings.batch, context: settings.context, teacher: teacher,
       threads: job.threads)
     batches = Batches(
       split.training, context: settings.context, batch: settings.batch, seed: settings.seed)
@@ -302,7 +302,7 @@ extension Trainer {
       settings.dropout > 0
       ? Dropout(rate: settings.dropout, seed: settings.seed, step: step) : nil
     let outcome = batchStep.run(
-      model, objective: settings.objective, dropout: dropout, threads: job.threads)
+      objective: settings.objective, dropout: dropout, threads: job.threads)
 
     guard watch.accepts(loss: outcome.objective, gradientNorm: outcome.gradientNorm) else {
       step += 1
