@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import Transformer
 
@@ -32,6 +33,54 @@ import Transformer
     let sizes = shares.map(\.count)
     #expect(sizes == sizes.sorted(by: >))
     #expect(sizes.count == count && sizes[0] - sizes[count - 1] <= 1)
+  }
+
+  @Test("Portions are whole sequences, all of them", arguments: 1...9, [1, 40, 64, 256, 1_000])
+  func portions(sequences: Int, context: Int) {
+    for rows in [64, 128, 256] {
+      let portions = BatchStep.portions(sequences: sequences, context: context, rowsAtOnce: rows)
+      #expect(portions.flatMap { Array($0) } == Array(0..<sequences))
+      #expect(portions.allSatisfy { $0.count == 1 || $0.count * context <= rows })
+    }
+  }
+
+  /// As many rows as stay near: some of a small model; of a middling one, few; of a large one, none, so that many are as good.
+  @Test(arguments: [(2, 64, 192, 64, 256), (4, 128, 352, 64, 65), (6, 256, 704, 64, 256)])
+  func rowsOfAPortion(layers: Int, width: Int, feedForward: Int, context: Int, rows: Int) throws {
+    let configuration = try Configuration(
+      vocabularySize: 65, layers: layers, width: width, headWidth: width, feedForward: feedForward,
+      context: context)
+    #expect(BatchStep.rowsAtOnce(configuration, context: context) == rows)
+  }
+
+  /// Two shards of two portions each, of three and four sequences, against one pass over everything.
+  @Test func portionsAddUpToTheWholeGradient() throws {
+    let (context, batch) = (64, 14)
+    let configuration = try Configuration(
+      vocabularySize: 11, layers: 2, width: 16, headWidth: 8, feedForward: 24, context: context)
+    var random = SeededValues(seed: 8)
+    let model = Model<Float>(random.parameters(configuration))
+    let tokens = random.tokens(3_000, vocabularySize: configuration.vocabularySize)
+    var batches = Batches(tokens, context: context, batch: batch, seed: 1)
+    let step = BatchStep(model, batch: batch, context: context, threads: 2)
+    let whole = Activations<Float>(configuration, sequences: batch, context: context)
+    let gradient = Parameters<Float>(configuration)
+    // Once more after the weights have changed.
+    for index in 0..<2 {
+      step.take(step: index, of: &batches)
+      let outcome = step.run(objective: Objective(), dropout: nil, threads: 2)
+      for sequence in 0..<batch {
+        batches.write(
+          step: index, sequence: sequence, tokens: &whole.tokens, targets: &whole.targets,
+          slot: sequence)
+      }
+      model.forward(whole)
+      let sums = model.backward(whole, into: gradient, scale: 1 / Float(batch * context))
+      #expect(abs(outcome.loss - sums.loss / Double(batch * context)) <= 1e-5)
+      let difference = largestDifference(step.gradient.values, gradient.values)
+      #expect(difference <= 1e-5 * outcome.gradientNorm)
+      for i in 0..<model.parameters.elements.count { model.parameters.elements[i] *= 0.9 }
+    }
   }
 }
 

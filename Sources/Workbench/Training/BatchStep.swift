@@ -36,7 +36,9 @@ final class BatchStep {
 
     init(_ configuration: Configuration, sequences: Range<Int>, context: Int) {
       self.sequences = sequences
-      portions = BatchStep.portions(sequences: sequences.count, context: context)
+      portions = BatchStep.portions(
+        sequences: sequences.count, context: context,
+        rowsAtOnce: BatchStep.rowsAtOnce(configuration, context: context))
       tokens = Array(repeating: 0, count: sequences.count * context)
       targets = tokens
       gradient = Parameters(configuration)
@@ -75,15 +77,21 @@ final class BatchStep {
     }
   }
 
-  /// The sequences of a shard that are computed at once: few, so that what forward leaves is near when backward comes for it, but rows enough to
-  /// read a matrix for.
-  static func portions(sequences: Int, context: Int) -> [Range<Int>] {
+  /// The sequences of a shard that are computed at once.
+  static func portions(sequences: Int, context: Int, rowsAtOnce: Int) -> [Range<Int>] {
     let most = max(1, rowsAtOnce / context)
     let count = (sequences + most - 1) / most
     return (0..<count).map { $0 * sequences / count..<($0 + 1) * sequences / count }
   }
 
-  private static let rowsAtOnce = 128
+  /// Characters of a portion: few enough that what forward leaves is near when backward comes for it. Where that would be too few to read
+  /// matrices for, nothing stays near, and more of them cost less.
+  static func rowsAtOnce(_ configuration: Configuration, context: Int) -> Int {
+    let (near, fewest, most) = (2_500_000, 64, 256)
+    let bytes = 4 * Activations<Float>.scalarsPerRow(configuration, context: context)
+    let rows = near / bytes
+    return rows < fewest ? most : min(rows, most)
+  }
 
   /// A model whose probabilities are learnt from.
   struct Teacher {
