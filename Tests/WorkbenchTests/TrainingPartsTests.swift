@@ -45,7 +45,9 @@ import Transformer
   }
 
   /// As many rows as stay near: some of a small model; of a middling one, few; of a large one, none, so that many are as good.
-  @Test(arguments: [(2, 64, 192, 64, 256), (4, 128, 352, 64, 65), (6, 256, 704, 64, 256)])
+  @Test(arguments: [
+    (1, 64, 192, 64, 256), (2, 64, 192, 64, 244), (4, 128, 352, 64, 65), (6, 256, 704, 64, 256),
+  ])
   func rowsOfAPortion(layers: Int, width: Int, feedForward: Int, context: Int, rows: Int) throws {
     let configuration = try Configuration(
       vocabularySize: 65, layers: layers, width: width, headWidth: width, feedForward: feedForward,
