@@ -41,9 +41,10 @@ INLINE void multiply_packed(
     const int registers, long rows, long columns, long inner, const float *x, long x_stride,
     const float *w, float keep, float *y, long y_stride) {
   struct rows stored = {x, x_stride, 1};
+  // Whole panels, with all steps about as much as a product lays out at once.
   long some = (STEPS * COLUMNS / inner + PANEL) / PANEL * PANEL;
   for (long c = 0; c < columns; c += some) {
-    struct panels_of_floats packed = {w + c * inner, PANEL * inner, PANEL, rows > 1, 0, 0, 0};
+    struct panels_of_floats packed = {w + c * inner, PANEL * inner, PANEL, rows > 1};
     each_block(
         registers, rows, least(columns - c, some), inner, 1, stored, packed, keep, y + c, y_stride);
   }
@@ -53,7 +54,7 @@ INLINE void multiply_packed_bfloat16(
     const int registers, long rows, long columns, long inner, const float *x, long x_stride,
     const unsigned short *w, float keep, float *y, long y_stride) {
   struct rows stored = {x, x_stride, 1};
-  struct panels_of_halves packed = {w, 2 * PANEL * inner, 2 * PANEL, 0, 0, 0, 0};
+  struct panels_of_halves packed = {w, 2 * PANEL * inner, 2 * PANEL};
   each_row_of_halves(registers, rows, columns, inner, 1, stored, packed, keep, y, y_stride);
 }
 
@@ -113,13 +114,13 @@ INLINE void multiply(
     long width = least(columns - c, COLUMNS);
     for (long i = 0; i < inner; i += steps) {
       long depth = least(inner - i, steps);
-      struct panels_of_floats packed = {panels, PANEL * depth, PANEL, 0, 0, 0, 0};
+      struct panels_of_floats packed = {panels, PANEL * depth, PANEL};
       if (w_transposed)
         lay_out_all_rows(width, depth, w + c * w_stride + i, w_stride, panels);
       else if (width % PANEL != 0)
         lay_out_columns(width, depth, w + i * w_stride + c, w_stride, panels);
       else
-        packed = (struct panels_of_floats){w + i * w_stride + c, PANEL, w_stride, rows > 1, 0, 0, 0};
+        packed = (struct panels_of_floats){w + i * w_stride + c, PANEL, w_stride, rows > 1};
       struct rows factor = {x + i, x_stride, 1};
       if (x_transposed) factor = (struct rows){x + i * x_stride, 1, x_stride};
       factor.reach = reach;
@@ -134,8 +135,8 @@ INLINE void multiply(
 EACH_PROCESSOR(
     void, temper_multiply, multiply,
     (long rows, long columns, long inner, float scale, const float *x, long x_stride,
-     int x_transposed, const float *w, long w_stride, int w_transposed, enum temper_reach reach, long shift,
-     float keep, float *y, long y_stride),
+     int x_transposed, const float *w, long w_stride, int w_transposed, enum temper_reach reach,
+     long shift, float keep, float *y, long y_stride),
     rows, columns, inner, scale, x, x_stride, x_transposed, w, w_stride, w_transposed, reach, shift,
     keep, y, y_stride)
 

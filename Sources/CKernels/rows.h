@@ -53,15 +53,18 @@ INLINE struct part part_of(struct rows x, long r, long n, long inner, long c, lo
 }
 
 /// The most rows that are multiplied at once: as many as there are registers for.
-#define MOST_ROWS (registers == 32 ? 12L : 6L)
+INLINE long most_rows(const int registers) { return registers == 32 ? 12 : 6; }
 
 /// How many times rows are multiplied until all are.
-INLINE long strips(const int registers, long rows) { return (rows + MOST_ROWS - 1) / MOST_ROWS; }
+INLINE long strips(const int registers, long rows) {
+  return (rows + most_rows(registers) - 1) / most_rows(registers);
+}
 
 /// How many of the rows that are left are multiplied at once: the most, or some fewer if just a few would be left.
 INLINE long strip(const int registers, long rows) {
-  long count = strips(registers, rows), last = rows - (count - 1) * MOST_ROWS;
-  return 2 * last >= MOST_ROWS ? least(rows, MOST_ROWS) : (rows + count - 1) / count;
+  const long full = most_rows(registers);
+  long count = strips(registers, rows), last = rows - (count - 1) * full;
+  return 2 * last >= full ? least(rows, full) : (rows + count - 1) / count;
 }
 
 #endif

@@ -56,7 +56,7 @@ void temper_multiply_packed_pairs(
 enum temper_reach { TEMPER_WHOLE, TEMPER_COLUMNS_UP_TO, TEMPER_STEPS_UP_TO, TEMPER_STEPS_FROM };
 
 /// y = scale x w + keep y, where x is rows x inner, or inner x rows and read as its transpose when `x_transposed`, and w is inner x columns,
-/// or columns x inner when `w_transposed`.
+/// or columns x inner when `w_transposed`; `reach` and `shift` say what of it may be left out.
 ///
 /// Each stored row starts `stride` floats after the last; there are one row and one step of `inner` at least. BLAS lays out both factors
 /// anew and clears the result first; at the widths of small models that takes a tenth of its time. Here x is read where it is stored, and w,

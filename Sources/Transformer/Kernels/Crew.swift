@@ -4,7 +4,7 @@ import Synchronization
 
 /// Threads that stay at the ready between one task and the next.
 ///
-/// A training step hands out work three times within a few milliseconds, and to wake a sleeping thread takes tens of microseconds. So a
+/// A training step hands out work four times within a few milliseconds, and to wake a sleeping thread takes tens of microseconds. So a
 /// thread that has nothing to do looks out for work as long as that takes, before it sleeps.
 final class Crew: Sendable {
   static let shared = Crew()

@@ -29,10 +29,10 @@ package struct PackedMatrix<Scalar: Real>: Sendable {
   /// Room for matrices of this shape, which `take` lays out one after the other.
   init(rows: Int, columns: Int, on shelf: Shelf<Scalar>) {
     (self.rows, self.columns) = (rows, columns)
-    let panel = PackedElements<Scalar>.panel
     elements = .whole(
       shelf.matrix(
-        rows: PackedElements<Scalar>.count(columns: rows, inner: columns) / panel, columns: panel))
+        rows: PackedElements<Scalar>.steps(columns: rows, inner: columns),
+        columns: PackedElements<Scalar>.panel))
   }
 
   /// Lays out another matrix of the same shape in the same memory, each element as it is.
@@ -59,16 +59,19 @@ public enum PackedElements<Scalar: Real>: Sendable {
 
   /// How many elements there are, filling included.
   static func count(columns: Int, inner: Int) -> Int {
-    (columns + panel - 1) / panel * panel * inner
+    steps(columns: columns, inner: inner) * panel
   }
+
+  /// How many steps all panels have.
+  static func steps(columns: Int, inner: Int) -> Int { (columns + panel - 1) / panel * inner }
 }
 
 extension Matrix {
   /// Room for panels of so many columns of Wᵀ: a row for each step of each panel.
   fileprivate static func room(columns: Int, inner: Int) -> Matrix {
-    let panel = PackedElements<Scalar>.panel
-    return Matrix(
-      rows: PackedElements<Scalar>.count(columns: columns, inner: inner) / panel, columns: panel)
+    Matrix(
+      rows: PackedElements<Scalar>.steps(columns: columns, inner: inner),
+      columns: PackedElements<Scalar>.panel)
   }
 }
 
