@@ -29,11 +29,17 @@ INLINE void NAME(tile)(
   vector sums[12][8];
   UNROLL for (long r = 0; r < ROWS; r++)
     UNROLL for (long p = 0; p < PANELS; p++) sums[r][p] = every(0);
-  // The results are wanted when all sums are done: in the nearest cache by then.
-  UNROLL for (long r = 0; r < ROWS; r++)
-    UNROLL for (long p = 0; p < PANELS; p++)
-      __builtin_prefetch(y + r * y_stride + least(PANEL * p, columns - 1), 1);
+  const long quarter = (ROWS + 3) / 4;
+  const float *results = y;
   for (long start = 0; start < inner; start += LINE) {
+    long end = least(start + LINE, inner);
+    // The results are wanted in the nearest cache when all sums are done. Asked for all at once, they would keep what is multiplied next waiting.
+    if (start < 4 * LINE) {
+      UNROLL for (long r = 0; r < quarter; r++)
+        UNROLL for (long p = 0; p < PANELS; p++)
+          __builtin_prefetch(results + r * y_stride + least(PANEL * p, columns - 1), 1);
+      results += quarter * y_stride;
+    }
     // What is read next often comes from far away: the rows of the next tile, or steps to come.
     if (x.step <= 2)
       UNROLL for (long r = 0; r < ROWS; r++)
@@ -41,7 +47,6 @@ INLINE void NAME(tile)(
     else
       UNROLL for (long i = 0; i < LINE; i++)
         __builtin_prefetch(x.first + (start + AHEAD + i) * x.step + ROWS - 1);
-    long end = least(start + LINE, inner);
     if (w.is_far)
       UNROLL for (long i = 0; i < LINE; i++)
         UNROLL for (long p = 0; p < PANELS; p += TOGETHER)

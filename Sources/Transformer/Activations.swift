@@ -48,11 +48,6 @@ public final class Activations<Scalar: Real>: @unchecked Sendable {
   /// 0...t only. Made `forBackward`, each layer has its own; otherwise all share the last one's.
   package func attention(layer: Int) -> Matrix<Scalar> { layers[layer].probabilities }
 
-  /// How many scalars the layers have for each row of `context`, made `forBackward`.
-  package static func scalarsPerRow(_ c: Configuration, context: Int) -> Int {
-    c.layers * (4 * c.width + 6 * c.headWidth + context + 3 * c.feedForward)
-  }
-
   /// - Parameter forBackward: whether a backward pass will follow. Without one, layers share their memory.
   public init(
     _ configuration: Configuration, sequences: Int, context: Int, forBackward: Bool = true

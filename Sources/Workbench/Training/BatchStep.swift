@@ -38,7 +38,7 @@ final class BatchStep {
       self.sequences = sequences
       portions = BatchStep.portions(
         sequences: sequences.count, context: context,
-        rowsAtOnce: BatchStep.rowsAtOnce(configuration, context: context))
+        rowsAtOnce: BatchStep.rowsAtOnce(configuration))
       tokens = Array(repeating: 0, count: sequences.count * context)
       targets = tokens
       gradient = Parameters(configuration)
@@ -84,13 +84,11 @@ final class BatchStep {
     return (0..<count).map { $0 * sequences / count..<($0 + 1) * sequences / count }
   }
 
-  /// Characters of a portion: few enough that what forward leaves is near when backward comes for it. Where that would be too few to read
-  /// matrices for, nothing stays near, and more of them cost less.
-  static func rowsAtOnce(_ configuration: Configuration, context: Int) -> Int {
-    let (near, fewest, most) = (2_500_000, 64, 256)
-    let bytes = 4 * Activations<Float>.scalarsPerRow(configuration, context: context)
-    let rows = near / bytes
-    return rows < fewest ? most : min(rows, most)
+  /// Characters of a portion. Each portion reads the weights and adds to the gradients, which costs as much as what forward leaves of
+  /// about as many rows as the model is wide.
+  static func rowsAtOnce(_ configuration: Configuration) -> Int {
+    let (fewest, most) = (64, 256)
+    return max(fewest, min(configuration.width, most))
   }
 
   /// A model whose probabilities are learnt from.
