@@ -173,7 +173,7 @@ INLINE void gate(
 }
 
 INLINE void gate_backward(
-    const int registers, long rows, long columns, const float *dh, long dh_stride, float *gate_up,
+    const int registers, long rows, long columns, float *dh, long dh_stride, float *gate_up,
     long stride) {
   const long dh_later = later(columns, dh_stride), gate_up_later = later(columns, stride);
   for (long row = 0; row < rows; row++, dh += dh_stride, gate_up += stride) {
@@ -181,12 +181,13 @@ INLINE void gate_backward(
       long n = columns - i;
       float *gate = gate_up + i, *up = gate_up + columns + i;
       vector g = load_some(gate, n), u = load_some(up, n), d = load_some(dh + i, n);
-      __builtin_prefetch(dh + dh_later + i);
+      __builtin_prefetch(dh + dh_later + i, 1);
       __builtin_prefetch(gate + gate_up_later, 1);
       __builtin_prefetch(up + gate_up_later, 1);
       vector s = sigmoid(g);
       store_some(d * u * s * (1 + g * (1 - s)), gate, n);
       store_some(d * g * s, up, n);
+      store_some(s * g * u, dh + i, n);
     }
   }
 }
@@ -266,7 +267,7 @@ EACH_PROCESSOR(
     rows, columns, gate_up, stride, h, h_stride)
 EACH_PROCESSOR(
     void, temper_gate_backward, gate_backward,
-    (long rows, long columns, const float *dh, long dh_stride, float *gate_up, long stride),
+    (long rows, long columns, float *dh, long dh_stride, float *gate_up, long stride),
     rows, columns, dh, dh_stride, gate_up, stride)
 EACH_PROCESSOR(
     void, temper_adamw, adamw,

@@ -11,6 +11,8 @@ public final class Activations<Scalar: Real>: @unchecked Sendable {
   /// The residual stream before each layer and after the last: layers + 1 of (rows, width).
   let residuals: [Matrix<Scalar>]
   let layers: [Layer]
+  /// What the gate of the layer at work lets through, (rows, feed-forward), or in backward its gradient and then, from `gateUp`, itself again.
+  let hidden: Matrix<Scalar>
   /// After the last normalization, (rows, width), with the inverse root mean squares.
   let final: Matrix<Scalar>
   let finalInverse: Matrix<Scalar>
@@ -32,14 +34,14 @@ public final class Activations<Scalar: Real>: @unchecked Sendable {
     let attended: Matrix<Scalar>
     /// The residual stream between attention and feed-forward, (rows, width).
     let middle: Matrix<Scalar>
-    /// (rows, 2 feed-forward) and (rows, feed-forward).
-    let gateUp, hidden: Matrix<Scalar>
+    /// (rows, 2 feed-forward).
+    let gateUp: Matrix<Scalar>
   }
 
   /// Gradients of what one layer at a time works on.
   struct Gradients {
     let residual, branch, normalized: Matrix<Scalar>
-    let queryKeyValue, query, key, attended, hidden: Matrix<Scalar>
+    let queryKeyValue, query, key, attended: Matrix<Scalar>
     let scores: Matrix<Scalar>
   }
   let gradients: Gradients
@@ -62,7 +64,8 @@ public final class Activations<Scalar: Real>: @unchecked Sendable {
     let inner = configuration.feedForward
     tokens = Array(repeating: 0, count: rows)
     targets = Array(repeating: 0, count: rows)
-    (residuals, layers, final, finalInverse, logits, gradients) = Shelf<Scalar>.fill { shelf in
+    (residuals, layers, hidden, final, finalInverse, logits, gradients) = Shelf<Scalar>.fill {
+      shelf in
       func matrix(_ columns: Int, rows: Int) -> Matrix<Scalar> {
         shelf.matrix(rows: rows, columns: columns)
       }
@@ -75,7 +78,7 @@ public final class Activations<Scalar: Real>: @unchecked Sendable {
           feedForwardInverse: inverse(),
           queryKeyValue: matrix(3 * head), query: matrix(head), key: matrix(head),
           probabilities: matrix(context), attended: matrix(head), middle: matrix(width),
-          gateUp: matrix(2 * inner), hidden: matrix(inner))
+          gateUp: matrix(2 * inner))
       }
       func someGradients(rows needed: Int) -> Gradients {
         Gradients(
@@ -83,7 +86,6 @@ public final class Activations<Scalar: Real>: @unchecked Sendable {
           normalized: matrix(width, rows: needed),
           queryKeyValue: matrix(3 * head, rows: needed), query: matrix(head, rows: needed),
           key: matrix(head, rows: needed), attended: matrix(head, rows: needed),
-          hidden: matrix(inner, rows: needed),
           scores: matrix(context, rows: min(Attention.block, context, needed)))
       }
 
@@ -97,7 +99,8 @@ public final class Activations<Scalar: Real>: @unchecked Sendable {
         layers = Array(repeating: layer(), count: configuration.layers)
       }
       return (
-        residuals, layers, matrix(width), inverse(), matrix(configuration.vocabularySize),
+        residuals, layers, matrix(inner), matrix(width), inverse(),
+        matrix(configuration.vocabularySize),
         someGradients(rows: forBackward ? rows : 0)
       )
     }

@@ -202,9 +202,9 @@ public struct Model<Scalar: Real>: Sendable {
     normalize(
       layer.middle, weights.feedForwardNorm, layer.feedForwardInverse, layer.feedForwardInput)
     project(layer.feedForwardInput, weights.gateUp, packed?.gateUp, into: layer.gateUp)
-    FeedForward.forward(gateUp: layer.gateUp, into: layer.hidden)
+    FeedForward.forward(gateUp: layer.gateUp, into: a.hidden)
     add(
-      layer.middle, layer.hidden, weights.down, packed?.down, into: a.residuals[n + 1],
+      layer.middle, a.hidden, weights.down, packed?.down, into: a.residuals[n + 1],
       branch: a.gradients.branch, dropout, site: 2 * n + 2, firstRow)
   }
 
@@ -214,9 +214,10 @@ public struct Model<Scalar: Real>: Sendable {
   ) {
     let (weights, layer, g) = (parameters.layers[n], a.layers[n], a.gradients)
     let dBranch = branchGradient(g, dropout, site: 2 * n + 2, firstRow)
-    multiply(dBranch.transposed, layer.hidden, into: gradient.down, adding: adding)
-    multiply(dBranch, weights.down, into: g.hidden)
-    FeedForward.backward(gradient: g.hidden, replacingByGradient: layer.gateUp)
+    multiply(dBranch, weights.down, into: a.hidden)
+    FeedForward.backward(
+      gradientReplacedByResult: a.hidden, replacingByGradient: layer.gateUp)
+    multiply(dBranch.transposed, a.hidden, into: gradient.down, adding: adding)
     multiply(layer.gateUp.transposed, layer.feedForwardInput, into: gradient.gateUp, adding: adding)
     multiply(layer.gateUp, weights.gateUp, into: g.normalized)
     RMSNorm.backward(

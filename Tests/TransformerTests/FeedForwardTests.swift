@@ -40,12 +40,16 @@ import Transformer
       dotProduct(Self.forward(gateUp).elements, weights.elements)
     }
     let gradient = gateUp.copied()
-    FeedForward.backward(gradient: weights.copied(), replacingByGradient: gradient)
+    let h = weights.copied()
+    FeedForward.backward(gradientReplacedByResult: h, replacingByGradient: gradient)
     #expect(largestDifference(gradient.elements, numeric) <= 1e-9)
+    #expect(h.elements == Self.forward(gateUp).elements)
 
-    FeedForward.backward(
-      gradient: weights.converted(to: Float.self), replacingByGradient: floats)
+    let floatH = weights.converted(to: Float.self)
+    let expectedFloatH = Self.forward(floats).elements
+    FeedForward.backward(gradientReplacedByResult: floatH, replacingByGradient: floats)
     #expect(largestDifference(floats.elements, gradient.elements) <= 1e-5)
+    #expect(floatH.elements == expectedFloatH)
   }
 
   /// In rows of every length up to several vectors. The product with the gate adds one rounding to the 4e-7 of the logistic function.
@@ -90,7 +94,7 @@ import Transformer
         #expect(Self.forward(gateUp).elements.map(\.isNaN) == places)
         let dh = Matrix<Float>(rows: 1, columns: columns)
         dh.fill(1)
-        FeedForward.backward(gradient: dh, replacingByGradient: gateUp)
+        FeedForward.backward(gradientReplacedByResult: dh, replacingByGradient: gateUp)
         #expect(gateUp.elements.map(\.isNaN) == places + places)
       }
     }

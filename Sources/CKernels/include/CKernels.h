@@ -138,9 +138,9 @@ void temper_normalize_backward(
 void temper_gate(
     long rows, long columns, const float *gate_up, long stride, float *h, long h_stride);
 
-/// With dh the gradient by h: replaces g and u by the gradients by them.
+/// With dh the gradient by h: replaces g and u by the gradients by them, and dh by h.
 void temper_gate_backward(
-    long rows, long columns, const float *dh, long dh_stride, float *gate_up, long stride);
+    long rows, long columns, float *dh, long dh_stride, float *gate_up, long stride);
 
 /// Where a mask of dropout comes from: the generator's key, and the counter beside the column.
 struct temper_dropout {

@@ -98,5 +98,5 @@ public protocol Real: BinaryFloatingPoint, SIMDScalar, Codable, Sendable {
 
   /// What `FeedForward.backward` does.
   static func gateBackward(
-    gradient dh: Matrix<Self>, replacingByGradient gateUp: Matrix<Self>)
+    gradientReplacedByResult dh: Matrix<Self>, replacingByGradient gateUp: Matrix<Self>)
 }

@@ -126,7 +126,7 @@ extension Float: Real {
   }
 
   public static func gateBackward(
-    gradient dh: Matrix<Float>, replacingByGradient gateUp: Matrix<Float>
+    gradientReplacedByResult dh: Matrix<Float>, replacingByGradient gateUp: Matrix<Float>
   ) {
     precondition(
       gateUp.rows == dh.rows && gateUp.columns == 2 * dh.columns,

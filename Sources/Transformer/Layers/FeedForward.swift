@@ -16,14 +16,14 @@ package enum FeedForward {
   ///     dL/dg = dL/dh u σ (1 + g (1 - σ))      dL/du = dL/dh g σ
   ///
   /// - Parameters:
-  ///   - dh: (rows, f), the gradient by h.
+  ///   - dh: (rows, f), the gradient by h; replaced by h, which then need not be kept.
   ///   - gateUp: (rows, 2f), as in `forward`; replaced by its gradient.
   package static func backward<Scalar: Real>(
-    gradient dh: Matrix<Scalar>, replacingByGradient gateUp: Matrix<Scalar>
+    gradientReplacedByResult dh: Matrix<Scalar>, replacingByGradient gateUp: Matrix<Scalar>
   ) {
     Probes.current?.enter(.gate)
     defer { Probes.current?.leave() }
-    Scalar.gateBackward(gradient: dh, replacingByGradient: gateUp)
+    Scalar.gateBackward(gradientReplacedByResult: dh, replacingByGradient: gateUp)
   }
 }
 
@@ -37,7 +37,7 @@ extension Real {
   }
 
   public static func gateBackward(
-    gradient dh: Matrix<Self>, replacingByGradient gateUp: Matrix<Self>
+    gradientReplacedByResult dh: Matrix<Self>, replacingByGradient gateUp: Matrix<Self>
   ) {
     let f = dh.columns
     for row in 0..<dh.rows {
@@ -46,6 +46,7 @@ extension Real {
         let (s, gate, up, d) = (logistic(g[i]), g[i], u[i], dh[i])
         g[i] = d * up * s * (1 + gate * (1 - s))
         u[i] = d * gate * s
+        dh[i] = s * gate * up
       }
     }
   }
