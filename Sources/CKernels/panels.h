@@ -29,12 +29,12 @@ INLINE void NAME(tile)(
   vector sums[12][8];
   UNROLL for (long r = 0; r < ROWS; r++)
     UNROLL for (long p = 0; p < PANELS; p++) sums[r][p] = every(0);
-  const long quarter = (ROWS + 3) / 4;
+  const long quarter = (ROWS + 3) / 4, quarters = (ROWS + quarter - 1) / quarter;
   const float *results = y;
   for (long start = 0; start < inner; start += LINE) {
     long end = least(start + LINE, inner);
     // The results are wanted in the nearest cache when all sums are done. Asked for all at once, they would keep what is multiplied next waiting.
-    if (start < 4 * LINE) {
+    if (start < quarters * LINE) {
       UNROLL for (long r = 0; r < quarter; r++)
         UNROLL for (long p = 0; p < PANELS; p++)
           __builtin_prefetch(results + r * y_stride + least(PANEL * p, columns - 1), 1);

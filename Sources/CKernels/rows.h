@@ -14,9 +14,6 @@
 /// What memory is asked for with this goes to the second cache, because it is wanted only when the nearest one has been filled anew.
 #define SECOND_CACHE 2
 
-INLINE long least(long a, long b) { return a < b ? a : b; }
-INLINE long most(long a, long b) { return a > b ? a : b; }
-
 /// Rows of a factor, how many floats it is from a row to the next and from a step of a row to the next, and what is to be done of the product
 /// of row r: see `temper_reach`.
 struct rows {

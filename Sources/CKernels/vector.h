@@ -16,6 +16,9 @@ typedef int integers __attribute__((vector_size(64), aligned(4)));
 #define HUGE __builtin_huge_valf()
 #define LANES 16L
 
+INLINE long least(long a, long b) { return a < b ? a : b; }
+INLINE long most(long a, long b) { return a > b ? a : b; }
+
 INLINE vector every(float x) { return (vector){x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x}; }
 INLINE vector load(const float *p) { return *(const vector *)p; }
 INLINE void store(vector v, float *p) { *(vector *)p = v; }

@@ -66,11 +66,11 @@ INLINE struct temper_softmax_sums softmax(const int registers, float *row, long 
   return (struct temper_softmax_sums){maximum, total};
 }
 
-/// How far ahead of a row memory is asked for others that lie `stride` apart: those that start 4 KB later, because a processor does not foresee
-/// beyond a page by itself.
-INLINE long later(long columns, long stride) {
-  long rows = 1024 / columns;
-  return (rows > 1 ? rows : 1) * stride;
+/// How far ahead of each of some rows, `stride` apart, memory is asked for others: those that start 4 KB later, because a processor does not
+/// foresee beyond a page by itself. Where so few rows are no others, not ahead at all.
+INLINE long later(long rows, long columns, long stride) {
+  long ahead = most(1, 1024 / columns);
+  return ahead < rows ? ahead * stride : 0;
 }
 
 /// Four sums at a time, so that additions need not wait for one another.
@@ -120,7 +120,7 @@ INLINE void softmax_backward(const int registers, const float *p, float *dp, lon
 INLINE void normalize(
     const int registers, long rows, long columns, float epsilon, const float *x, long x_stride,
     const float *gain, float *inverse, float *y, long y_stride) {
-  const long x_later = later(columns, x_stride), y_later = later(columns, y_stride);
+  const long x_later = later(rows, columns, x_stride), y_later = later(rows, columns, y_stride);
   for (long row = 0; row < rows; row++, x += x_stride, y += y_stride) {
     float mean = dot(registers, x, x, columns) / (float)columns;
     float r = 1 / __builtin_elementwise_sqrt(mean + epsilon);
@@ -138,8 +138,8 @@ INLINE void normalize_backward(
     const int registers, long rows, long columns, const float *dy,
     long dy_stride, const float *x, long x_stride, const float *gain, const float *inverse,
     int adding, float *dx, long dx_stride, float *d_gain) {
-  const long dy_later = later(columns, dy_stride), x_later = later(columns, x_stride),
-             dx_later = later(columns, dx_stride);
+  const long dy_later = later(rows, columns, dy_stride), x_later = later(rows, columns, x_stride),
+             dx_later = later(rows, columns, dx_stride);
   for (long row = 0; row < rows; row++, dy += dy_stride, x += x_stride, dx += dx_stride) {
     float r = inverse[row];
     float c = dot3(registers, dy, gain, x, columns) / (float)columns * r * r;
@@ -159,7 +159,7 @@ INLINE void normalize_backward(
 INLINE void gate(
     const int registers, long rows, long columns, const float *gate_up, long stride, float *h,
     long h_stride) {
-  const long gate_up_later = later(columns, stride), h_later = later(columns, h_stride);
+  const long gate_up_later = later(rows, columns, stride), h_later = later(rows, columns, h_stride);
   for (long row = 0; row < rows; row++, gate_up += stride, h += h_stride) {
     for (long i = 0; i < columns; i += LANES) {
       long n = columns - i;
@@ -175,7 +175,7 @@ INLINE void gate(
 INLINE void gate_backward(
     const int registers, long rows, long columns, float *dh, long dh_stride, float *gate_up,
     long stride) {
-  const long dh_later = later(columns, dh_stride), gate_up_later = later(columns, stride);
+  const long dh_later = later(rows, columns, dh_stride), gate_up_later = later(rows, columns, stride);
   for (long row = 0; row < rows; row++, dh += dh_stride, gate_up += stride) {
     for (long i = 0; i < columns; i += LANES) {
       long n = columns - i;

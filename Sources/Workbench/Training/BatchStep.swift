@@ -38,7 +38,7 @@ final class BatchStep {
       self.sequences = sequences
       portions = BatchStep.portions(
         sequences: sequences.count, context: context,
-        rowsAtOnce: BatchStep.rowsAtOnce(configuration))
+        rowsAtOnce: BatchStep.rowsAtOnce(width: configuration.width))
       tokens = Array(repeating: 0, count: sequences.count * context)
       targets = tokens
       gradient = Parameters(configuration)
@@ -86,10 +86,7 @@ final class BatchStep {
 
   /// Characters of a portion. Each portion reads the weights and adds to the gradients, which costs as much as what forward leaves of
   /// about as many rows as the model is wide.
-  static func rowsAtOnce(_ configuration: Configuration) -> Int {
-    let (fewest, most) = (64, 256)
-    return max(fewest, min(configuration.width, most))
-  }
+  static func rowsAtOnce(width: Int) -> Int { max(64, min(width, 256)) }
 
   /// A model whose probabilities are learnt from.
   struct Teacher {
