@@ -26,30 +26,6 @@ INLINE vector lower(vector words) { return as_floats(as_integers(words) << 16); 
 #define NAME(name) name##_of_pairs
 #include "panels.h"
 
-INLINE void multiply_pairs(
-    const int registers, long rows, long columns, long inner, const float *x, long x_stride,
-    const float *w, long w_panel, float keep, float *y, long y_stride) {
-  static _Thread_local float floats[ROWS_OF_PAIRS * 2 * PAIRS] __attribute__((aligned(64)));
-  for (long r = 0; r < rows; r++) {
-    // The last pair may have no second step: it is zero.
-    for (long i = 0; i < inner; i += LANES)
-      store(
-          as_floats(rounded(load_some(x + r * x_stride + i, inner - i))),
-          floats + r * 2 * PAIRS + i);
-  }
-  struct rows factor = {floats, 2 * PAIRS, 2};
-  struct panels_of_pairs packed = {w, w_panel, PANEL, 0, 0};
-  each_row_of_pairs(
-      registers, rows, columns, (inner + 1) / 2, 1, factor, packed, keep, y, y_stride);
-}
-
-EACH_PROCESSOR(
-    void, temper_multiply_pairs, multiply_pairs,
-    (long rows, long columns, long inner, const float *x, long x_stride, const float *w,
-     long w_panel, float keep, float *y, long y_stride),
-    rows, columns, inner, x, x_stride, w, w_panel, keep, y, y_stride)
-
-/// The first two times sixteen steps of a row as sixteen words. What the row does not have is zero.
 INLINE vector words_of(const float *x, long count) {
   integers low = rounded(load_some(x, count));
   integers high = count > LANES ? rounded(load_some(x + LANES, count - LANES)) : low & 0;
@@ -59,6 +35,60 @@ INLINE vector words_of(const float *x, long count) {
       low, high, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
   return as_floats(odd | ((even >> 16) & 0xFFFF));
 }
+
+INLINE integers halves_of(const float *x, long count) {
+  return (rounded(load_some(x, count)) >> 16) & 0xFFFF;
+}
+
+#define DOT(sums, u, w) ((sums) + upper(u) * upper(w) + lower(u) * lower(w))
+#include "pair_rows.h"
+
+INLINE void multiply_pairs(
+    const int registers, long rows, long columns, long inner, const float *x, long x_stride,
+    const float *w, long w_panel, long w_step, float keep, float *y, long y_stride) {
+  static _Thread_local float floats[ROWS_OF_PAIRS * 2 * PAIRS] __attribute__((aligned(64)));
+  for (long r = 0; r < rows; r++) {
+    // The last pair may have no second step: it is zero.
+    for (long i = 0; i < inner; i += LANES)
+      store(
+          as_floats(rounded(load_some(x + r * x_stride + i, inner - i))),
+          floats + r * 2 * PAIRS + i);
+  }
+  struct rows factor = {floats, 2 * PAIRS, 2};
+  struct panels_of_pairs packed = {w, w_panel, w_step, 0, 0};
+  each_row_of_pairs(
+      registers, rows, columns, (inner + 1) / 2, 1, factor, packed, keep, y, y_stride);
+}
+
+EACH_PROCESSOR(
+    void, temper_multiply_pairs_by_floats, multiply_pairs,
+    (long rows, long columns, long inner, const float *x, long x_stride, const float *w,
+     long w_panel, long w_step, float keep, float *y, long y_stride),
+    rows, columns, inner, x, x_stride, w, w_panel, w_step, keep, y, y_stride)
+
+INLINE void round_in_vectors(const int registers, long count, const float *x, float *words) {
+  round_row(count, x, words);
+}
+INLINE void round_half_in_vectors(
+    const int registers, long count, const float *x, int is_upper, float *words) {
+  round_half_row(count, x, is_upper, words);
+}
+INLINE void dots_in_vectors(
+    const int registers, long rows, long words, float scale, const float *x, const float *w,
+    long w_stride, float *y) {
+  dots_of_words(rows, words, scale, x, w, w_stride, y);
+}
+
+EACH_PROCESSOR(
+    void, temper_round_by_floats, round_in_vectors, (long count, const float *x, float *words),
+    count, x, words)
+EACH_PROCESSOR(
+    void, temper_round_half_by_floats, round_half_in_vectors,
+    (long count, const float *x, int is_upper, float *words), count, x, is_upper, words)
+EACH_PROCESSOR(
+    void, temper_dots_by_floats, dots_in_vectors,
+    (long rows, long words, float scale, const float *x, const float *w, long w_stride, float *y),
+    rows, words, scale, x, w, w_stride, y)
 
 INLINE void pack_pairs(
     const int registers, long columns, long inner, const float *w, long w_stride,
@@ -86,19 +116,44 @@ EACH_PROCESSOR(
     (long columns, long inner, const float *w, long w_stride, unsigned *packed), columns, inner,
     w, w_stride, packed)
 
-void temper_multiply_packed_pairs(
-    long rows, long columns, long inner, const float *x, long x_stride, const unsigned *w,
-    float keep, float *y, long y_stride) {
+/// Some rows and steps at a time, as many as are rounded at once.
+static void multiply_in_parts(
+    long rows, long columns, long inner, const float *x, long x_stride, const float *w,
+    long w_panel, long w_step, float keep, float *y, long y_stride) {
   if (rows == 0) return;
-  multiply_pairs_function *multiply =
-      HAS_AVX512_BF16 ? temper_multiply_pairs_at_once : temper_multiply_pairs;
-  long panel = (inner + 1) / 2 * PANEL;
+  multiply_pairs_function *multiply = FOR_PAIRS(temper_multiply_pairs);
   long parts = (rows + ROWS_OF_PAIRS - 1) / ROWS_OF_PAIRS, part = (rows + parts - 1) / parts;
   for (long i = 0; i < inner; i += 2 * PAIRS) {
     for (long r = 0; r < rows; r += part)
       multiply(
           least(rows - r, part), columns, least(inner - i, 2 * PAIRS), x + r * x_stride + i,
-          x_stride, (const float *)w + i / 2 * PANEL, panel, i == 0 ? keep : 1,
-          y + r * y_stride, y_stride);
+          x_stride, w + i / 2 * w_step, w_panel, w_step, i == 0 ? keep : 1, y + r * y_stride,
+          y_stride);
   }
+}
+
+void temper_multiply_packed_pairs(
+    long rows, long columns, long inner, const float *x, long x_stride, const unsigned *w,
+    float keep, float *y, long y_stride) {
+  multiply_in_parts(
+      rows, columns, inner, x, x_stride, (const float *)w, (inner + 1) / 2 * PANEL, PANEL, keep, y,
+      y_stride);
+}
+
+void temper_multiply_half_rows(
+    long columns, long inner, const float *x, const float *w, long w_stride, float *y) {
+  multiply_in_parts(1, columns, inner, x, inner, w, PANEL, w_stride, 0, y, columns);
+}
+
+void temper_round_row(long count, const float *x, float *words) {
+  FOR_PAIRS(temper_round)(count, x, words);
+}
+
+void temper_round_half_row(long count, const float *x, int is_upper, float *words) {
+  FOR_PAIRS(temper_round_half)(count, x, is_upper, words);
+}
+
+void temper_dots_of_rounded(
+    long rows, long words, float scale, const float *x, const float *w, long w_stride, float *y) {
+  FOR_PAIRS(temper_dots)(rows, words, scale, x, w, w_stride, y);
 }

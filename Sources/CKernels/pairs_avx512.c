@@ -8,28 +8,49 @@
 
 typedef __bf16 bfloats __attribute__((vector_size(64)));
 
+INLINE vector words_of(const float *x, long count) {
+  vector low = load_some(x, count), high = every(0);
+  if (count > LANES) high = load_some(x + LANES, count - LANES);
+  return (vector)__builtin_ia32_cvtne2ps2bf16_512(high, low);
+}
+
+INLINE integers halves_of(const float *x, long count) {
+  typedef unsigned short halves __attribute__((vector_size(64)));
+  halves all = (halves)__builtin_ia32_cvtne2ps2bf16_512(every(0), load_some(x, count));
+  return __builtin_convertvector(
+      __builtin_shufflevector(all, all, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
+      integers);
+}
+
+#define DOT(sums, u, w) ((vector)__builtin_ia32_dpbf16ps_512(sums, (bfloats)(u), (bfloats)(w)))
+#include "pair_rows.h"
+
 #define WEIGHT float
 #define TOGETHER 1
 #define LOAD_PANEL(p, n) load(p)
-#define ADD(sum, u, w) ((vector)__builtin_ia32_dpbf16ps_512(sum, (bfloats)every(*(u)), (bfloats)(w)))
+#define ADD(sum, u, w) DOT(sum, every(*(u)), w)
 #define NAME(name) name##_of_pairs
 #include "panels.h"
 
 void temper_multiply_pairs_at_once(
     long rows, long columns, long inner, const float *x, long x_stride, const float *w,
-    long w_panel, float keep, float *y, long y_stride) {
+    long w_panel, long w_step, float keep, float *y, long y_stride) {
   static _Thread_local float words[ROWS_OF_PAIRS * PAIRS] __attribute__((aligned(64)));
-  for (long r = 0; r < rows; r++, x += x_stride) {
-    for (long i = 0; i < inner; i += 2 * LANES) {
-      vector low = load_some(x + i, inner - i), high = every(0);
-      if (inner - i > LANES) high = load_some(x + i + LANES, inner - i - LANES);
-      store(
-          (vector)__builtin_ia32_cvtne2ps2bf16_512(high, low), words + r * PAIRS + i / 2);
-    }
-  }
+  for (long r = 0; r < rows; r++, x += x_stride) round_row(inner, x, words + r * PAIRS);
   struct rows factor = {words, PAIRS, 1};
-  struct panels_of_pairs packed = {w, w_panel, PANEL, 0, 0};
+  struct panels_of_pairs packed = {w, w_panel, w_step, 0, 0};
   each_row_of_pairs(32, rows, columns, (inner + 1) / 2, 1, factor, packed, keep, y, y_stride);
+}
+
+void temper_round_at_once(long count, const float *x, float *words) { round_row(count, x, words); }
+
+void temper_round_half_at_once(long count, const float *x, int is_upper, float *words) {
+  round_half_row(count, x, is_upper, words);
+}
+
+void temper_dots_at_once(
+    long rows, long words, float scale, const float *x, const float *w, long w_stride, float *y) {
+  dots_of_words(rows, words, scale, x, w, w_stride, y);
 }
 
 #pragma clang attribute pop

@@ -73,6 +73,32 @@ INLINE float sum(vector v) {
   return (quarter[0] + quarter[2]) + (quarter[1] + quarter[3]);
 }
 
+/// The sums of four vectors, each added up as `sum` does.
+INLINE quarter_vector four_sums(vector a, vector b, vector c, vector d) {
+#define LOW_HALVES(a, b)  \
+  __builtin_shufflevector( \
+      a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23)
+#define HIGH_HALVES(a, b) \
+  __builtin_shufflevector( \
+      a, b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31)
+#define FIRST_QUARTERS(a, b) \
+  __builtin_shufflevector(    \
+      a, b, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27)
+#define SECOND_QUARTERS(a, b) \
+  __builtin_shufflevector(     \
+      a, b, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31)
+  vector ab = LOW_HALVES(a, b) + HIGH_HALVES(a, b), cd = LOW_HALVES(c, d) + HIGH_HALVES(c, d);
+  vector each = FIRST_QUARTERS(ab, cd) + SECOND_QUARTERS(ab, cd);
+  each += __builtin_shufflevector(
+      each, each, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13);
+  return __builtin_shufflevector(each, each, 0, 4, 8, 12) +
+      __builtin_shufflevector(each, each, 1, 5, 9, 13);
+#undef LOW_HALVES
+#undef HIGH_HALVES
+#undef FIRST_QUARTERS
+#undef SECOND_QUARTERS
+}
+
 /// The largest of sixteen, none of them NaN.
 INLINE float largest_of(vector v) {
   half_vector half = __builtin_elementwise_max(LOW_HALF(v), HIGH_HALF(v));

@@ -69,8 +69,7 @@ public final class Decoder<Scalar: Real> {
   public let logits: Matrix<Scalar>
 
   private let packed: PackedWeights<Scalar>
-  /// For each layer, (texts · context, head width): the keys and values of what each text has read, one text's window after the other's.
-  private let keys, values: [Matrix<Scalar>]
+  private let cache: KeyValueCache<Scalar>
 
   /// Room for the rows of one pass: some new characters of one text, or one of each.
   private let x, normalized, queryKeyValue, probabilities, attended, gateUp, hidden: Matrix<Scalar>
@@ -102,12 +101,7 @@ public final class Decoder<Scalar: Real> {
     self.packed = packed
     let c = model.configuration
     states = (0..<texts).map { _ in DecodingState(c) }
-    (keys, values) = Shelf<Scalar>.fill { shelf in
-      func windows() -> [Matrix<Scalar>] {
-        (0..<c.layers).map { _ in shelf.matrix(rows: texts * c.context, columns: c.headWidth) }
-      }
-      return (windows(), windows())
-    }
+    cache = KeyValueCache(c, texts: texts, products: packed.products)
     let rows = max(texts, Self.rowsPerPass)
     x = Matrix(rows: rows, columns: c.width)
     normalized = Matrix(rows: rows, columns: c.width)
@@ -168,11 +162,7 @@ public final class Decoder<Scalar: Real> {
   /// Makes a text what another one is, its row of `logits` included.
   public func copy(_ text: Int, to other: Int) {
     states[other].copy(states[text])
-    let context = model.configuration.context
-    func read(_ text: Int) -> Range<Int> {
-      text * context..<text * context + states[text].read
-    }
-    for cache in [keys, values].joined() { cache[rows: read(other)].copy(cache[rows: read(text)]) }
+    cache.copy(text, to: other, count: states[text].read)
     logits[other].copy(logits[text])
   }
 
@@ -217,7 +207,9 @@ public final class Decoder<Scalar: Real> {
       normalize(key, weights[n].keyNorm, into: key)
       rotate(query, rowsEach: rowsEach)
       rotate(key, rowsEach: rowsEach)
-      attend(texts, layer: n, qkv, rowsEach: rowsEach, into: attended)
+      cache.attend(
+        layer: n, texts, positions: positions, each: rowsEach, qkv, p: probabilities,
+        into: attended)
       multiplyEachRow(attended, byTransposed: matrices[n].output, into: x, adding: true)
       normalize(x, weights[n].feedForwardNorm, into: normalized)
       multiplyEachRow(normalized, byTransposed: matrices[n].gateUp, into: gateUp)
@@ -252,38 +244,6 @@ public final class Decoder<Scalar: Real> {
       while end < x.rows, positions[end] == positions[start] { end += 1 }
       model.rotary.forward(x[rows: start..<end], allAt: positions[start])
       start = end
-    }
-  }
-
-  /// Keeps the new keys and values, and lets the queries attend.
-  private func attend(
-    _ texts: some RandomAccessCollection<Int>, layer n: Int, _ qkv: Matrix<Scalar>, rowsEach: Int,
-    into attended: Matrix<Scalar>
-  ) {
-    let c = model.configuration
-    let head = c.headWidth
-    let (keys, values) = (keys[n], values[n])
-    for (i, text) in texts.enumerated() {
-      let first = text * c.context
-      let place = first + positions[i]
-      for r in 0..<rowsEach {
-        let row = qkv[i * rowsEach + r]
-        keys[place + r].copy(row[head..<2 * head])
-        values[place + r].copy(row[2 * head..<3 * head])
-      }
-      let seen = first..<place + rowsEach
-      if rowsEach == 1 {
-        // Without views, for each of which a reference would be counted.
-        Attention.forward(
-          by: c.attention, q: qkv[i][0..<head], k: keys, v: values, seen: seen,
-          p: probabilities[i][0..<seen.count], o: attended[i])
-      } else {
-        let own = i * rowsEach..<(i + 1) * rowsEach
-        Attention.forward(
-          by: c.attention, q: qkv[rows: own][columns: 0..<head], k: keys[rows: seen],
-          v: values[rows: seen], p: probabilities[rows: own][columns: 0..<seen.count],
-          o: attended[rows: own])
-      }
     }
   }
 }

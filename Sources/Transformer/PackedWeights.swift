@@ -14,12 +14,15 @@ public struct PackedWeights<Scalar: Real>: Sendable {
   }
   let layers: [Layer]
   let head: PackedMatrix<Scalar>
+  /// What products with these matrices round.
+  let products: ProductPrecision
   /// What `update` lays out, and where.
   private let matrices: [(from: Matrix<Scalar>, to: PackedMatrix<Scalar>)]
 
   /// Weights that stay as they are.
   /// - Parameter products: what products with these matrices round.
   package init(_ parameters: Parameters<Scalar>, products: ProductPrecision = .float32) {
+    self.products = products
     func pack(_ w: Matrix<Scalar>) -> PackedMatrix<Scalar> { PackedMatrix(w, products: products) }
     layers = parameters.layers.map { Layer($0, pack) }
     head = pack(parameters.head)
@@ -30,6 +33,7 @@ public struct PackedWeights<Scalar: Real>: Sendable {
   /// themselves are as fast.
   package init?(following parameters: Parameters<Scalar>) {
     guard Scalar.layingOutPays else { return nil }
+    products = .float32
     (layers, head, matrices) = Shelf<Scalar>.fill { shelf in
       var matrices: [(from: Matrix<Scalar>, to: PackedMatrix<Scalar>)] = []
       func room(_ w: Matrix<Scalar>) -> PackedMatrix<Scalar> {

@@ -19,7 +19,7 @@ struct ProductsOption: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: """
-      What the weights are multiplied as when texts are generated. bfloat16 rounds both factors: faster for many texts at once on \
+      What the weights are multiplied as when texts are generated. bfloat16 rounds both factors, attention's too: faster for many texts at once on \
       processors with AVX512-BF16, and another text now and then.
       """)
   var products = ProductPrecision.float32

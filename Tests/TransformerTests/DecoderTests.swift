@@ -169,9 +169,11 @@ import Transformer
   }
 
   /// Products in bfloat16 round, and not much: 8 significant bits are left of each factor.
-  @Test func roundedLogitsAreNear() throws {
+  @Test(arguments: contexts)
+  func roundedLogitsAreNear(context: Int) throws {
     var random = SeededValues(seed: 9)
-    let parameters: Parameters<Double> = random.parameters(try Self.configuration(context: 8))
+    let parameters: Parameters<Double> = random.parameters(
+      try Self.configuration(context: context))
     let model = Model(parameters)
     let text = random.tokens(20, vocabularySize: 11)
     let (exact, rounded) = (Decoder(model), Decoder(model, products: .bfloat16))
@@ -182,6 +184,26 @@ import Transformer
       let size = (logits.map { $0 * $0 }.reduce(0, +) / Double(logits.count)).squareRoot()
       let difference = largestDifference(rounded.logits[0].elements, logits)
       #expect(difference > 0 && difference < 0.1 * size)
+    }
+  }
+
+  /// With products in bfloat16, a text read in pieces is, to the last bit, one read character by character: also where its window starts again
+  /// and a value of an even place is kept where one of an odd place was.
+  @Test(arguments: contexts)
+  func roundedPiecesAreTheWhole(context: Int) throws {
+    var random = SeededValues(seed: UInt64(context))
+    let model: Model<Float> = Model(random.parameters(try Self.configuration(context: context)))
+    let text = random.tokens(4 * context + 3, vocabularySize: 11)
+    let (single, pieces) = (
+      Decoder(model, products: .bfloat16), Decoder(model, products: .bfloat16, texts: 3)
+    )
+    var end = 0
+    for (i, token) in text.enumerated() {
+      single.append(token, to: 0)
+      guard i == text.count - 1 || i >= end + random.whole(1..<context + 2) else { continue }
+      pieces.append(Array(text[end...i]), to: 1)
+      end = i + 1
+      #expect(pieces.logits[1].elements == single.logits[0].elements, "\(i)")
     }
   }
 

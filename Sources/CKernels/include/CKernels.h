@@ -51,6 +51,23 @@ void temper_multiply_packed_pairs(
     const unsigned *w,
     float keep, float *y, long y_stride);
 
+/// Rounds a row of floats to bfloat16, in words of two: an element in the lower half and the next one in the upper. `words` has room for half of
+/// `count` rounded up to a multiple of 32; what is missing is zero. Words are handed over as floats, which they are not.
+void temper_round_row(long count, const float *x, float *words);
+
+/// Rounds a row of floats to bfloat16, one in each word: in the upper half, or in the lower one with zero in the upper. `words` has room for
+/// `count` rounded up to a multiple of 16; what is missing is zero.
+void temper_round_half_row(long count, const float *x, int is_upper, float *words);
+
+/// y[r] = scale x . w[r], with x and each row of w as `temper_round_row` makes them, of `words` words, a multiple of 16.
+void temper_dots_of_rounded(
+    long rows, long words, float scale, const float *x, const float *w, long w_stride, float *y);
+
+/// y[c] = the sum of x[i] w[i][c], with x rounded to bfloat16, and rows w[2 i] and w[2 i + 1] as `temper_round_half_row` makes them, in the same words;
+/// each two start `w_stride` words after the last.
+void temper_multiply_half_rows(
+    long columns, long inner, const float *x, const float *w, long w_stride, float *y);
+
 /// What a causal mask leaves of a product, by row: all of it; for row r results up to column r + shift; or steps of the sum up to, or from,
 /// step r + shift, because the row's others are zero.
 enum temper_reach { TEMPER_WHOLE, TEMPER_COLUMNS_UP_TO, TEMPER_STEPS_UP_TO, TEMPER_STEPS_FROM };

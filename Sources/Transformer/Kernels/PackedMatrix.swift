@@ -4,8 +4,9 @@ import CKernels
 public enum ProductPrecision: String, Sendable, CaseIterable {
   /// Both factors as they are.
   case float32
-  /// Weights, and what is multiplied by them, are rounded to bfloat16 (8 significant bits), the products summed up as floats. Processors
-  /// with AVX512-BF16 do that twice as fast; on others the results are the same. llama.cpp and vLLM generate like this from bfloat16 weights.
+  /// Weights, attention's keys and values, and what is multiplied by them, are rounded to bfloat16 (8 significant bits), the products summed
+  /// up as floats. Processors with AVX512-BF16 do that twice as fast; on others the results are the same. vLLM generates like this from
+  /// bfloat16 weights.
   case bfloat16
 }
 
@@ -203,7 +204,7 @@ extension Double {
   }
 
   /// The nearest bfloat16, ties to even: the upper half of a float. What is too small to be a normal number is zero.
-  private static func bfloat16(_ value: Double) -> UInt16 {
+  static func bfloat16(_ value: Double) -> UInt16 {
     let float = Float(value)
     if float.isNaN { return 0x7FC0 }
     let bits = float.bitPattern
@@ -211,5 +212,6 @@ extension Double {
     return UInt16(truncatingIfNeeded: (bits + 0x7FFF + (bits >> 16 & 1)) >> 16)
   }
 
-  private init(bfloat16 half: UInt16) { self.init(Float(bitPattern: UInt32(half) << 16)) }
+  /// A bfloat16.
+  init(bfloat16 half: UInt16) { self.init(Float(bitPattern: UInt32(half) << 16)) }
 }

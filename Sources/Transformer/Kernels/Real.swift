@@ -44,6 +44,23 @@ public protocol Real: BinaryFloatingPoint, SIMDScalar, Codable, Sendable {
     _ x: UnsafePointer<Self>, xStride: Int, packed w: PackedElements<Self>,
     keep: Self, _ y: UnsafeMutablePointer<Self>, yStride: Int)
 
+  /// Rounds a row to bfloat16, two elements to a word.
+  /// - Parameter words: words in the place of floats, `wordsOfRow(x.count)`; overwritten.
+  static func round(_ x: Row<Self>, into words: Row<Float>)
+
+  /// Rounds a row to bfloat16, an element to a word: into the upper halves, or into the lower ones, with zero in the upper ones.
+  /// - Parameter words: words in the place of floats, `wordsOfTwoRows(x.count)`.
+  static func round(_ x: Row<Self>, intoUpperHalves isUpper: Bool, of words: Row<Float>)
+
+  /// y[i] = scale · x · w[rows.lowerBound + i], all of them rows that `round(_:into:)` makes.
+  static func multiply(
+    _ x: Row<Float>, rounded w: Matrix<Float>, rows: Range<Int>, scale: Self, into y: Row<Self>)
+
+  /// y = Σ_i x[i] w_i, with x rounded to bfloat16, where w_0 is in the lower halves of the row `first` of w, w_1 in the upper ones, w_2 in the
+  /// lower halves of the next row, and so on.
+  static func multiply(
+    _ x: Row<Self>, roundedByTwo w: Matrix<Float>, from first: Int, into y: Row<Self>)
+
   /// y[i] = exp(x[i] - shift) for i in 0..<count; `x` and `y` may be the same memory.
   /// - Returns: the sum of the results.
   static func exponentials(

@@ -70,6 +70,26 @@ package enum Attention {
       reach: .whole, keep: 0, o.base, cStride: o.count)
   }
 
+  /// The same with everything that is multiplied rounded to bfloat16; see `KeyValueCache`.
+  ///
+  /// - Parameters:
+  ///   - roundedQ: the query.
+  ///   - k, v: among others the keys of all positions, and their values two by two; those of a text begin at an even row of k.
+  ///   - seen: the rows of k that these are.
+  ///   - scale: 1 / √h.
+  ///   - p: receives the probabilities, as many as rows are seen.
+  ///   - o: h elements, overwritten.
+  package static func forward<Scalar: Real>(
+    by normalizer: Normalizer, roundedQ q: Row<Float>, k: Matrix<Float>, v: Matrix<Float>,
+    seen: Range<Int>, scale: Scalar, p: Row<Scalar>, o: Row<Scalar>
+  ) {
+    Probes.current?.enter(.attention)
+    defer { Probes.current?.leave() }
+    Scalar.multiply(q, rounded: k, rows: seen, scale: scale, into: p)
+    normalizer.apply(p)
+    Scalar.multiply(p, roundedByTwo: v, from: seen.lowerBound / 2, into: o)
+  }
+
   /// With the normalizer's derivative in the middle, which is ds = p (dp - Σ_j p_j dp_j) for softmax:
   ///
   ///     dp_tj = do_t · v_j          dv_j += Σ_t p_tj do_t

@@ -33,7 +33,7 @@ extension Generator {
   ) throws -> [Sample] {
     try check(threads: threads)
     let start = try GrowingText.Start(model, prompt: prompt, length: length, stop: stop)
-    let groups = groups(of: draws, model.configuration, threads: threads)
+    let groups = groups(of: draws, model, threads: threads)
     let packed = PackedWeights(model.model.parameters, products: model.products)
     let workers = (0..<Swift.min(threads, groups.count)).map { _ in
       Worker {
@@ -60,9 +60,11 @@ extension Generator {
   /// Texts that grow in step: as many groups for each thread as for any other, the first of them the largest, and in each not more texts
   /// than whose keys and values stay in the cache; but six, which is faster than less even so.
   private static func groups<Element>(
-    of texts: [Element], _ c: Configuration, threads: Int
+    of texts: [Element], _ model: LanguageModel, threads: Int
   ) -> [ArraySlice<Element>] {
-    let bytes = Swift.max(1, 2 * 4 * c.layers * c.context * c.headWidth)
+    let c = model.configuration
+    let size = model.products == .bfloat16 ? 2 : 4
+    let bytes = Swift.max(1, 2 * size * c.layers * c.context * c.headWidth)
     let cached = Swift.max(6, Swift.min(48, (7 << 20) / bytes))
     let most = Swift.max(1, Swift.min(cached, (128 << 20) / bytes))
     let rounds = (texts.count + threads * most - 1) / (threads * most)

@@ -1,0 +1,38 @@
+// Rows of words of two bfloat16, and what they are for: products with one row at a time. Included once for processors with instructions for that
+// and once for those without, with these defined:
+//
+//   words_of(x, count)    the first 32 floats of a row as sixteen words, the even ones below the odd ones
+//   halves_of(x, count)   the first sixteen, each in the lower half of a word
+//   DOT(sums, u, w)       sixteen sums and the products of the halves of sixteen words, the upper ones added before the lower ones
+//
+// What a row does not have is zero.
+
+INLINE void round_row(long count, const float *x, float *words) {
+  for (long i = 0; i < count; i += 2 * LANES) store(words_of(x + i, count - i), words + i / 2);
+}
+
+INLINE void round_half_row(long count, const float *x, int is_upper, float *words) {
+  for (long i = 0; i < count; i += LANES) {
+    integers halves = halves_of(x + i, count - i);
+    if (is_upper) halves = (halves << 16) | (as_integers(load(words + i)) & 0xFFFF);
+    store(as_floats(halves), words + i);
+  }
+}
+
+INLINE vector products_of_words(long words, const float *x, const float *w) {
+  vector sums = every(0);
+  for (long i = 0; i < words; i += LANES) sums = DOT(sums, load(x + i), load(w + i));
+  return sums;
+}
+
+INLINE void dots_of_words(
+    long rows, long words, float scale, const float *x, const float *w, long w_stride, float *y) {
+  long r = 0;
+  for (; r + 4 <= rows; r += 4, w += 4 * w_stride) {
+    vector sums[4];
+    UNROLL for (long i = 0; i < 4; i++) sums[i] = products_of_words(words, x, w + i * w_stride);
+    quarter_vector four = scale * four_sums(sums[0], sums[1], sums[2], sums[3]);
+    __builtin_memcpy(y + r, &four, sizeof four);
+  }
+  for (; r < rows; r++, w += w_stride) y[r] = scale * sum(products_of_words(words, x, w));
+}
