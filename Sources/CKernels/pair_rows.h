@@ -19,20 +19,26 @@ INLINE void round_half_row(long count, const float *x, int is_upper, float *word
   }
 }
 
-INLINE vector products_of_words(long words, const float *x, const float *w) {
-  vector sums = every(0);
-  for (long i = 0; i < words; i += LANES) sums = DOT(sums, load(x + i), load(w + i));
-  return sums;
+/// `count` rows at once, so that they share what is read of x.
+INLINE void products_of_words(
+    const long count, long words, const float *x, const float *w, long w_stride, vector *sums) {
+  UNROLL for (long r = 0; r < count; r++) sums[r] = every(0);
+  for (long i = 0; i < words; i += LANES) {
+    vector u = load(x + i);
+    UNROLL for (long r = 0; r < count; r++) sums[r] = DOT(sums[r], u, load(w + r * w_stride + i));
+  }
 }
 
 INLINE void dots_of_words(
     long rows, long words, float scale, const float *x, const float *w, long w_stride, float *y) {
-  long r = 0;
-  for (; r + 4 <= rows; r += 4, w += 4 * w_stride) {
-    vector sums[4];
-    UNROLL for (long i = 0; i < 4; i++) sums[i] = products_of_words(words, x, w + i * w_stride);
+  vector sums[4];
+  for (; rows >= 4; rows -= 4, w += 4 * w_stride, y += 4) {
+    products_of_words(4, words, x, w, w_stride, sums);
     quarter_vector four = scale * four_sums(sums[0], sums[1], sums[2], sums[3]);
-    __builtin_memcpy(y + r, &four, sizeof four);
+    __builtin_memcpy(y, &four, sizeof four);
   }
-  for (; r < rows; r++, w += w_stride) y[r] = scale * sum(products_of_words(words, x, w));
+  for (; rows > 0; rows--, w += w_stride, y++) {
+    products_of_words(1, words, x, w, w_stride, sums);
+    *y = scale * sum(sums[0]);
+  }
 }

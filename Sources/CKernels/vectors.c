@@ -52,17 +52,27 @@ INLINE vector sigmoid(vector x) {
   return 1 / (1 + exponential_within(-select(t < -limit, every(-limit), t)));
 }
 
+/// The larger ones; those of b where a is NaN.
+INLINE vector larger(vector a, vector b) { return select(a > b, a, b); }
+
 /// Replaces a row by exp(x - maximum) / their sum; a row with NaN, with infinity, or of -infinity alone becomes NaN.
 INLINE struct temper_softmax_sums softmax(const int registers, float *row, long count) {
-  vector largest = every(-HUGE);
-  for (long i = 0; i < count; i += LANES) {
-    vector x = count - i >= LANES ? load(row + i) : load_part(row + i, count - i, -HUGE);
-    largest = select(x > largest, x, largest);
-  }
+  const integers lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  // The last sixteen, of which some may be among those before them; a short row is filled up.
+  long start = most(0, count - LANES), i = 0;
+  vector end = count < LANES ? load_part(row, count, -HUGE) : load(row + start);
+  vector largest = larger(end, every(-HUGE)), sums = every(0);
+  for (; i < start; i += LANES) largest = larger(load(row + i), largest);
   float maximum = largest_of(largest);
-  float total = exponentials(registers, row, maximum, row, count), scale = 1 / total;
-  for (long i = 0; i < count; i += LANES)
-    store_some(scale * load_some(row + i, count - i), row + i, count - i);
+  for (i = 0; i < start; i += LANES) {
+    vector e = exponential(load(row + i) - maximum);
+    store(e, row + i);
+    sums += e;
+  }
+  end = exponential(end - maximum);
+  float total = sum(sums + select(lane < (int)(i - start), every(0), end)), scale = 1 / total;
+  for (i = 0; i < start; i += LANES) store(scale * load(row + i), row + i);
+  store_some(scale * end, row + start, count);
   return (struct temper_softmax_sums){maximum, total};
 }
 
@@ -73,39 +83,51 @@ INLINE long later(long rows, long columns, long stride) {
   return ahead < rows ? ahead * stride : 0;
 }
 
-/// The products of two rows in sixteen sums: four times sixteen at a time, so that additions need not wait for one another.
-INLINE vector products(const float *x, const float *y, long count) {
-  vector a = every(0), b = a, c = a, d = a;
+/// The products of a row with each of `ROWS` rows of w, a constant once this is inlined, in sixteen sums for each. Four times sixteen at a time,
+/// so that additions need not wait for one another.
+INLINE void products(
+    const long ROWS, long columns, const float *x, const float *w, long w_stride, vector *sums) {
+  vector parts[4][4];
+  UNROLL for (long r = 0; r < ROWS; r++)
+    UNROLL for (long part = 0; part < 4; part++) parts[r][part] = every(0);
   long i = 0;
-  for (; i + 4 * LANES <= count; i += 4 * LANES) {
-    a += load(x + i) * load(y + i);
-    b += load(x + i + LANES) * load(y + i + LANES);
-    c += load(x + i + 2 * LANES) * load(y + i + 2 * LANES);
-    d += load(x + i + 3 * LANES) * load(y + i + 3 * LANES);
+  for (; i + 4 * LANES <= columns; i += 4 * LANES) {
+    UNROLL for (long part = 0; part < 4; part++) {
+      long at = i + part * LANES;
+      vector u = load(x + at);
+      UNROLL for (long r = 0; r < ROWS; r++) parts[r][part] += u * load(w + r * w_stride + at);
+    }
   }
-  for (; i < count; i += LANES) a += load_some(x + i, count - i) * load_some(y + i, count - i);
-  return (a + b) + (c + d);
+  for (; i < columns; i += LANES) {
+    long n = columns - i;
+    vector u = load_some(x + i, n);
+    UNROLL for (long r = 0; r < ROWS; r++)
+      parts[r][0] += u * load_some(w + r * w_stride + i, n);
+  }
+  UNROLL for (long r = 0; r < ROWS; r++)
+    sums[r] = (parts[r][0] + parts[r][1]) + (parts[r][2] + parts[r][3]);
 }
 
 INLINE float dot(const int registers, const float *x, const float *y, long count) {
-  return sum(products(x, y, count));
+  vector sums;
+  products(1, count, x, y, 0, &sums);
+  return sum(sums);
 }
 
 INLINE void dots(
     const int registers, long rows, long columns, float scale, const float *x, const float *w,
     long w_stride, float keep, float *y) {
-  long row = 0;
-  for (; row + 4 <= rows; row += 4, w += 4 * w_stride) {
+  for (; rows >= 4; rows -= 4, w += 4 * w_stride, y += 4) {
     vector sums[4];
-    UNROLL for (long i = 0; i < 4; i++) sums[i] = products(x, w + i * w_stride, columns);
+    products(4, columns, x, w, w_stride, sums);
     quarter_vector old, result = scale * four_sums(sums[0], sums[1], sums[2], sums[3]);
-    __builtin_memcpy(&old, y + row, sizeof old);
+    __builtin_memcpy(&old, y, sizeof old);
     if (keep != 0) result += keep * old;
-    __builtin_memcpy(y + row, &result, sizeof result);
+    __builtin_memcpy(y, &result, sizeof result);
   }
-  for (; row < rows; row++, w += w_stride) {
-    float result = scale * sum(products(x, w, columns));
-    y[row] = keep == 0 ? result : result + keep * y[row];
+  for (; rows > 0; rows--, w += w_stride, y++) {
+    float result = scale * dot(registers, x, w, columns);
+    *y = keep == 0 ? result : result + keep * *y;
   }
 }
 
