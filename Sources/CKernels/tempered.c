@@ -1,5 +1,5 @@
 #include "CKernels.h"
-#include "vector.h"
+#include "philox.h"
 
 /// Eight doubles, as many bytes as sixteen floats.
 typedef double doubles __attribute__((vector_size(64), aligned(8)));
@@ -43,27 +43,39 @@ INLINE double sum_of_doubles(doubles v) {
   return ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]));
 }
 
+/// exp((z - maximum) / temperature), of which `keep` says what counts; adds up those, and w ln w of each.
+INLINE doubles weigh(
+    doubles z, double maximum, double temperature, longs keep, doubles *sum, doubles *weighted) {
+  doubles exponent = z - maximum;
+  if (temperature != 1) exponent /= temperature;
+  doubles weight = exponential_of_doubles(exponent);
+  *sum += select_double(keep, weight, every_double(0));
+  // 0 ln 0 counts as 0.
+  *weighted += select_double(keep & (weight > 0), weight * exponent, every_double(0));
+  return weight;
+}
+
 INLINE struct temper_tempered_sums tempered(
     const int registers, const double *logits, double maximum, double temperature,
     double *weights, long count) {
+  const longs lane = {0, 1, 2, 3, 4, 5, 6, 7}, all = lane >= 0;
   doubles sum = every_double(0), weighted = sum;
-  for (long i = 0; i < count; i += DOUBLES) {
-    long some = count - i < DOUBLES ? count - i : DOUBLES;
-    doubles z = every_double(-HUGE), weight;
-    if (some == DOUBLES)
-      z = *(const doubles *)(logits + i);
-    else
-      __builtin_memcpy(&z, logits + i, some * sizeof(double));
-    doubles exponent = (z - maximum) / temperature;
-    weight = exponential_of_doubles(exponent);
-    if (some == DOUBLES)
-      *(doubles *)(weights + i) = weight;
-    else
-      __builtin_memcpy(weights + i, &weight, some * sizeof(double));
-    sum += weight;
-    // 0 ln 0 counts as 0.
-    weighted += select_double(weight > 0, weight * exponent, every_double(0));
+  // The last eight, of which some may be among those before them; a short row is filled up.
+  long last = most(0, count - DOUBLES), i = 0;
+  for (; i < last; i += DOUBLES) {
+    doubles z = *(const doubles *)(logits + i);
+    *(doubles *)(weights + i) = weigh(z, maximum, temperature, all, &sum, &weighted);
   }
+  doubles z = every_double(-HUGE);
+  if (count >= DOUBLES)
+    z = *(const doubles *)(logits + last);
+  else
+    __builtin_memcpy(&z, logits, count * sizeof(double));
+  doubles weight = weigh(z, maximum, temperature, lane >= i - last, &sum, &weighted);
+  if (count >= DOUBLES)
+    *(doubles *)(weights + last) = weight;
+  else
+    __builtin_memcpy(weights, &weight, count * sizeof(double));
   return (struct temper_tempered_sums){sum_of_doubles(sum), sum_of_doubles(weighted)};
 }
 
@@ -71,3 +83,88 @@ EACH_PROCESSOR(
     struct temper_tempered_sums, temper_tempered, tempered,
     (const double *logits, double maximum, double temperature, double *weights, long count),
     logits, maximum, temperature, weights, count)
+
+/// (w + 0.5) / 2^32 of eight words, exactly: w becomes the last bits of 2^52 + w.
+INLINE doubles unit(words w) {
+  doubles shifted = (doubles)((w & LOWER) | 0x4330000000000000ul);
+  return (shifted - 4503599627370495.5) * 0x1p-32;
+}
+
+INLINE void uniforms(
+    const int registers, unsigned long key, unsigned long index, long count, double *u) {
+  for (long first = 0; first < count; first += 4 * WORDS) {
+    words a = {0}, b = a, c = {0, 1, 2, 3, 4, 5, 6, 7}, d = a;
+    a += index & LOWER;
+    b += index >> 32;
+    c += (unsigned long)first / 4;
+    philox(key, &a, &b, &c, &d);
+    doubles p = unit(a), q = unit(b), r = unit(c), s = unit(d);
+#define LOW_TURNS(p, q) __builtin_shufflevector(p, q, 0, 8, 1, 9, 2, 10, 3, 11)
+#define HIGH_TURNS(p, q) __builtin_shufflevector(p, q, 4, 12, 5, 13, 6, 14, 7, 15)
+#define LOW_PAIRS(p, q) __builtin_shufflevector(p, q, 0, 1, 8, 9, 2, 3, 10, 11)
+#define HIGH_PAIRS(p, q) __builtin_shufflevector(p, q, 4, 5, 12, 13, 6, 7, 14, 15)
+    doubles low = LOW_TURNS(p, q), high = HIGH_TURNS(p, q), low2 = LOW_TURNS(r, s),
+            high2 = HIGH_TURNS(r, s);
+    doubles all[4] = {
+        LOW_PAIRS(low, low2), HIGH_PAIRS(low, low2), LOW_PAIRS(high, high2),
+        HIGH_PAIRS(high, high2)};
+    if (count - first >= 4 * WORDS)
+      __builtin_memcpy(u + first, all, sizeof all);
+    else
+      __builtin_memcpy(u + first, all, (count - first) * sizeof(double));
+  }
+}
+
+INLINE long soonest(const int registers, const double *u, const double *weights, long count) {
+  doubles least_times = every_double(HUGE);
+  longs places = {0, 1, 2, 3, 4, 5, 6, 7}, at = places & 0;
+  long i = 0;
+  for (; i + DOUBLES <= count; i += DOUBLES) {
+    doubles times = (1 - *(const doubles *)(u + i)) / *(const doubles *)(weights + i);
+    longs is_sooner = times < least_times;
+    least_times = select_double(is_sooner, times, least_times);
+    at = (is_sooner & places) | (~is_sooner & at);
+    places += DOUBLES;
+  }
+  double best = HUGE;
+  long place = 0;
+  for (long lane = 0; lane < DOUBLES; lane++) {
+    if (least_times[lane] > best || (least_times[lane] == best && at[lane] >= place)) continue;
+    best = least_times[lane];
+    place = at[lane];
+  }
+  for (; i < count; i++) {
+    double time = (1 - u[i]) / weights[i];
+    if (time >= best) continue;
+    best = time;
+    place = i;
+  }
+  return place;
+}
+
+INLINE long next_within(
+    const int registers, const double *u, const double *weights, double limit, long from,
+    long count) {
+  long i = from;
+  for (; i + DOUBLES <= count; i += DOUBLES) {
+    longs is_within =
+        1 - *(const doubles *)(u + i) <= limit * *(const doubles *)(weights + i);
+    if (__builtin_reduce_or(is_within) == 0) continue;
+    for (long lane = 0; lane < DOUBLES; lane++)
+      if (is_within[lane]) return i + lane;
+  }
+  for (; i < count; i++)
+    if (1 - u[i] <= limit * weights[i]) return i;
+  return count;
+}
+
+EACH_PROCESSOR(
+    void, temper_uniforms, uniforms,
+    (unsigned long key, unsigned long index, long count, double *u), key, index, count, u)
+EACH_PROCESSOR(
+    long, temper_soonest, soonest, (const double *u, const double *weights, long count), u,
+    weights, count)
+EACH_PROCESSOR(
+    long, temper_next_within, next_within,
+    (const double *u, const double *weights, double limit, long from, long count), u, weights,
+    limit, from, count)

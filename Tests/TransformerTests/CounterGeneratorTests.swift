@@ -117,4 +117,40 @@ import Transformer
     }
     #expect(abs(Double(changed.reduce(0, +)) / 1000 - 16) < 0.45)
   }
+
+  /// Many counters at once have the words that each has alone.
+  @Test(arguments: [1, 4, 31, 32, 33, 65, 200], [0, 1, 0xFFFF_FFFF, 0x1_2345_6789_ABCD])
+  func uniformsAreThoseOfEachCounter(count: Int, index: UInt64) {
+    let generator = CounterGenerator(seed: 3, stream: .sampling)
+    var u = [Double](repeating: 0, count: count)
+    Double.uniforms(generator, at: index, into: &u)
+    for i in 0..<count {
+      let words = generator.words(
+        UInt32(truncatingIfNeeded: index), UInt32(truncatingIfNeeded: index >> 32), UInt32(i / 4), 0
+      )
+      let word = [words.0, words.1, words.2, words.3][i % 4]
+      #expect(u[i] == CounterGenerator.unit(word))
+    }
+  }
+
+  /// The race of sampling, against loops.
+  @Test(arguments: [1, 2, 7, 8, 9, 16, 65, 200])
+  func theSoonestAndThoseWithinALimit(count: Int) {
+    var random = SeededValues(seed: UInt64(count))
+    for _ in 0..<50 {
+      // Few different values, so that some are equal.
+      let u = (0..<count).map { _ in Double(random.whole(1..<8)) / 8 }
+      let weights = (0..<count).map { _ in Double(random.whole(0..<4)) }
+      let times = zip(u, weights).map { (1 - $0) / $1 }
+      let least = times.reduce(.infinity) { min($0, $1) }
+      let soonest = Double.soonest(u, weights: weights)
+      #expect(soonest == (least < .infinity ? times.firstIndex(of: least) : 0))
+      let limit = Double(random.whole(0..<4)) / 8
+      var found: [Int] = []
+      while let next = Double.next(
+        from: (found.last ?? -1) + 1, u, within: limit, weights: weights)
+      { found.append(next) }
+      #expect(found == u.indices.filter { 1 - u[$0] <= limit * weights[$0] })
+    }
+  }
 }

@@ -98,7 +98,7 @@ import Workbench
   @Test func theDrawIsTheArgmaxOfThePerturbedLogits() throws {
     var numbers = TestNumbers(seed: 11)
     for trial in 0..<4_000 {
-      let count = 1 + numbers.below(40)
+      let count = 1 + numbers.below(80)
       let scale = numbers.element(of: [0.001, 1, 5, 100])
       var logits = (0..<count).map { _ in Float(numbers.normal() * scale) }
       if count > 2, trial % 3 == 0 { logits[numbers.below(count - 1) + 1] = -.infinity }

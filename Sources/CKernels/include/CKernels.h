@@ -118,6 +118,17 @@ struct temper_tempered_sums {
 struct temper_tempered_sums temper_tempered(
     const double *logits, double maximum, double temperature, double *weights, long count);
 
+/// u[i] = (w + 0.5) / 2^32 for i in 0..<count, with w the word i % 4 of Philox4x32-10 at the counter (lower half of `index`, upper half, i / 4, 0);
+/// see CounterGenerator.
+void temper_uniforms(unsigned long key, unsigned long index, long count, double *u);
+
+/// The i of the smallest (1 - u[i]) / weights[i], the first of them where several are.
+long temper_soonest(const double *u, const double *weights, long count);
+
+/// The first i from `from` on with 1 - u[i] <= limit weights[i], or `count`.
+long temper_next_within(
+    const double *u, const double *weights, double limit, long from, long count);
+
 /// dp[i] = p[i] (dp[i] - sum of p[j] dp[j]).
 void temper_softmax_backward(const float *p, float *dp, long count);
 

@@ -197,4 +197,27 @@ extension Double {
     let sums = temper_tempered(z, maximum, temperature, &weights, z.count)
     return (sums.sum, sums.weighted)
   }
+
+  /// u[i] = `CounterGenerator.unit` of the word i % 4 that `generator` has at the counter (lower half of `index`, upper half, i / 4, 0).
+  package static func uniforms(
+    _ generator: CounterGenerator, at index: UInt64, into u: inout [Double]
+  ) {
+    temper_uniforms(UInt(generator.key), UInt(index), u.count, &u)
+  }
+
+  /// The i of the smallest (1 - u[i]) / weights[i], the first one of equal ones.
+  /// - Precondition: u < 1; weights are at least 0.
+  package static func soonest(_ u: [Double], weights: [Double]) -> Int {
+    precondition(weights.count == u.count, "lengths differ")
+    return temper_soonest(u, weights, u.count)
+  }
+
+  /// The first i, from `start` on, with 1 - u[i] ≤ limit · weights[i]; nil if there is none.
+  package static func next(
+    from start: Int, _ u: [Double], within limit: Double, weights: [Double]
+  ) -> Int? {
+    precondition(weights.count == u.count && start >= 0, "lengths differ")
+    let next = temper_next_within(u, weights, limit, start, u.count)
+    return next < u.count ? next : nil
+  }
 }

@@ -18,19 +18,17 @@ public struct GumbelNoise: Sendable {
   ///   - token: the character.
   ///   - index: the place among the generated characters, from 0.
   public func value(of token: Int, at index: Int) -> Double {
-    Self.gumbel(uniforms(block: token / 4, at: index)[token % 4])
-  }
-
-  /// u of tokens 4 · block ..< 4 · block + 4, each in the open interval (0, 1).
-  @inline(__always)
-  func uniforms(block: Int, at index: Int) -> SIMD4<Double> {
     let counter = UInt64(truncatingIfNeeded: index)
     let words = generator.words(
       UInt32(truncatingIfNeeded: counter), UInt32(truncatingIfNeeded: counter >> 32),
-      UInt32(truncatingIfNeeded: block), 0)
-    return SIMD4(
-      CounterGenerator.unit(words.0), CounterGenerator.unit(words.1),
-      CounterGenerator.unit(words.2), CounterGenerator.unit(words.3))
+      UInt32(truncatingIfNeeded: token / 4), 0)
+    let four = SIMD4(words.0, words.1, words.2, words.3)
+    return Self.gumbel(CounterGenerator.unit(four[token % 4]))
+  }
+
+  /// u of tokens 0..<u.count, each in the open interval (0, 1).
+  func uniforms(at index: Int, into u: inout [Double]) {
+    Double.uniforms(generator, at: UInt64(truncatingIfNeeded: index), into: &u)
   }
 
   /// -ln(-ln u): between -3.2 and 22.9 for the u that `uniforms` gives.

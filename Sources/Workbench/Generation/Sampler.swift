@@ -38,6 +38,8 @@ public struct Sampler: Sendable {
   /// What is drawn from: the logits, -∞ where filtered out, changed where penalized.
   private var scores: [Double]
   private var weights: [Double]
+  /// The u of the noise.
+  private var uniforms: [Double]
   private var largestFirst: LargestFirst
   private var kept: [Int] = []
 
@@ -49,6 +51,7 @@ public struct Sampler: Sendable {
     self.vocabularySize = vocabularySize
     scores = Array(repeating: 0, count: vocabularySize)
     weights = Array(repeating: 0, count: vocabularySize)
+    uniforms = Array(repeating: 0, count: vocabularySize)
     largestFirst = LargestFirst(capacity: sampling.filters ? vocabularySize : 0)
     kept.reserveCapacity(sampling.filters ? vocabularySize : 0)
   }
@@ -64,7 +67,8 @@ public struct Sampler: Sendable {
     throws(SamplingError) -> Draw
   {
     let own = try prepare(logits, index: index, history: history)
-    let maximum = highestScore()
+    // Filters keep the largest logit.
+    let maximum = sampling.penalizes ? highestScore() : own.maximum
     let winner: Int
     let logProbability: Double
     let entropy: Double
@@ -125,16 +129,10 @@ public struct Sampler: Sendable {
     throws(SamplingError) -> TemperedSoftmax
   {
     precondition(logits.count == vocabularySize, "one logit for each character")
-    var maximum = -Double.infinity
-    var isSound = true
-    for token in 0..<logits.count {
-      let score = Double(logits[token])
-      scores[token] = score
-      maximum = max(maximum, score)
-      // False for NaN too.
-      isSound = isSound && score < .infinity
-    }
-    guard isSound, maximum > -.infinity else { throw .noDistribution(index: index) }
+    // NaN if any logit is.
+    let maximum = Double(logits.maximum)
+    guard maximum.isFinite else { throw .noDistribution(index: index) }
+    for token in 0..<logits.count { scores[token] = Double(logits[token]) }
     let own = TemperedSoftmax(scores, maximum: maximum, temperature: 1, weights: &weights)
     if sampling.filters { filter(logits) }
     if sampling.penalizes { penalize(logits, history) }
@@ -147,33 +145,32 @@ public struct Sampler: Sendable {
     return maximum
   }
 
-  /// argmax_i ((z_i - max) / T + g_i) over `scores`, of which `weights` has the exp((z_i - max) /
-  /// T).
+  /// argmax_i ((z_i - max) / T + g_i) over `scores`, of which `weights` has the w_i = exp((z_i - max) / T).
   ///
-  /// Nearly all of the logarithms in g are left out: x - ln(-ln u) beats the best value so far only
-  /// if -ln u < exp(x) exp(-best), and since 1 - u is at most -ln u, a larger 1 - u settles it. The
-  /// winner is the same.
-  private func perturbedArgmax(maximum: Double, index: Int) -> Int {
+  /// That is where -ln u_i / w_i is smallest: a race in which each character arrives after an exponentially distributed time. Since
+  /// -ln u is at least 1 - u, and little more where u is near 1, as it mostly is for the winner, nearly all logarithms are left out: a
+  /// character whose 1 - u alone takes longer than another one's -ln u has lost.
+  private mutating func perturbedArgmax(maximum: Double, index: Int) -> Int {
+    noise.uniforms(at: index, into: &uniforms)
+    func value(_ token: Int) -> Double {
+      (scores[token] - maximum) / sampling.temperature + GumbelNoise.gumbel(uniforms[token])
+    }
     // More than the rounding of both sides can amount to.
     let slack = 1 + 1e-9
-    var winner = 0
-    var best = -Double.infinity
-    var limit = Double.infinity
-    var token = 0
-    while token < scores.count {
-      let u = noise.uniforms(block: token / 4, at: index)
-      for lane in 0..<min(4, scores.count - token) {
-        let candidate = token + lane
-        if 1 - u[lane] > weights[candidate] * limit { continue }
-        let value =
-          (scores[candidate] - maximum) / sampling.temperature + GumbelNoise.gumbel(u[lane])
-        if value > best {
-          winner = candidate
-          best = value
-          limit = exp(-best) * slack
-        }
-      }
-      token += 4
+    let favourite = Double.soonest(uniforms, weights: weights)
+    var winner = favourite
+    var best = value(favourite)
+    // x - ln(-ln u) beats the best value only if -ln u < exp(x) exp(-best).
+    var limit = exp(-best) * slack
+    var start = 0
+    while let token = Double.next(from: start, uniforms, within: limit, weights: weights) {
+      start = token + 1
+      guard token != favourite else { continue }
+      let value = value(token)
+      guard value > best || value == best && token < winner else { continue }
+      winner = token
+      best = value
+      limit = exp(-best) * slack
     }
     return winner
   }
