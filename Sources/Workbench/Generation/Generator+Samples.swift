@@ -58,7 +58,8 @@ extension Generator {
   }
 
   /// Texts that grow in step: as many groups for each thread as for any other, the first of them the largest, and in each not more texts
-  /// than whose keys and values stay in the cache; but six, which is faster than less even so.
+  /// than whose keys and values stay in the cache; but six, which is faster than less even so. Several threads share up to four groups each of a
+  /// dozen or more, so that one that is held up by other programs leaves some of its own to the others.
   private static func groups<Element>(
     of texts: [Element], _ model: LanguageModel, threads: Int
   ) -> [ArraySlice<Element>] {
@@ -67,7 +68,8 @@ extension Generator {
     let bytes = Swift.max(1, 2 * size * c.layers * c.context * c.headWidth)
     let cached = Swift.max(6, Swift.min(48, (7 << 20) / bytes))
     let most = Swift.max(1, Swift.min(cached, (128 << 20) / bytes))
-    let rounds = (texts.count + threads * most - 1) / (threads * most)
+    let needed = (texts.count + threads * most - 1) / (threads * most)
+    let rounds = threads == 1 ? needed : Swift.max(needed, Swift.min(4, texts.count / 12 / threads))
     let count = Swift.min(texts.count, threads * rounds)
     var groups: [ArraySlice<Element>] = []
     var rest = texts[...]
