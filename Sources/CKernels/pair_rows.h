@@ -19,13 +19,13 @@ INLINE void round_half_row(long count, const float *x, int is_upper, float *word
   }
 }
 
-/// `count` rows at once, so that they share what is read of x.
+/// The products of a row with each of `ROWS` rows of w, a constant once this is inlined, which share what is read of x.
 INLINE void products_of_words(
-    const long count, long words, const float *x, const float *w, long w_stride, vector *sums) {
-  UNROLL for (long r = 0; r < count; r++) sums[r] = every(0);
+    const long ROWS, long words, const float *x, const float *w, long w_stride, vector *sums) {
+  UNROLL for (long r = 0; r < ROWS; r++) sums[r] = every(0);
   for (long i = 0; i < words; i += LANES) {
     vector u = load(x + i);
-    UNROLL for (long r = 0; r < count; r++) sums[r] = DOT(sums[r], u, load(w + r * w_stride + i));
+    UNROLL for (long r = 0; r < ROWS; r++) sums[r] = DOT(sums[r], u, load(w + r * w_stride + i));
   }
 }
 

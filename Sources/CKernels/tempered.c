@@ -90,6 +90,13 @@ INLINE doubles unit(words w) {
   return (shifted - 4503599627370495.5) * 0x1p-32;
 }
 
+// The first or the last four of p and q in turn; the first or the last two pairs of each, a pair of p before one of q.
+#define LOW_TURNS(p, q) __builtin_shufflevector(p, q, 0, 8, 1, 9, 2, 10, 3, 11)
+#define HIGH_TURNS(p, q) __builtin_shufflevector(p, q, 4, 12, 5, 13, 6, 14, 7, 15)
+#define LOW_PAIRS(p, q) __builtin_shufflevector(p, q, 0, 1, 8, 9, 2, 3, 10, 11)
+#define HIGH_PAIRS(p, q) __builtin_shufflevector(p, q, 4, 5, 12, 13, 6, 7, 14, 15)
+
+/// Four words for each of eight counters, in the order of the counters.
 INLINE void uniforms(
     const int registers, unsigned long key, unsigned long index, long count, double *u) {
   for (long first = 0; first < count; first += 4 * WORDS) {
@@ -99,10 +106,6 @@ INLINE void uniforms(
     c += (unsigned long)first / 4;
     philox(key, &a, &b, &c, &d);
     doubles p = unit(a), q = unit(b), r = unit(c), s = unit(d);
-#define LOW_TURNS(p, q) __builtin_shufflevector(p, q, 0, 8, 1, 9, 2, 10, 3, 11)
-#define HIGH_TURNS(p, q) __builtin_shufflevector(p, q, 4, 12, 5, 13, 6, 14, 7, 15)
-#define LOW_PAIRS(p, q) __builtin_shufflevector(p, q, 0, 1, 8, 9, 2, 3, 10, 11)
-#define HIGH_PAIRS(p, q) __builtin_shufflevector(p, q, 4, 5, 12, 13, 6, 7, 14, 15)
     doubles low = LOW_TURNS(p, q), high = HIGH_TURNS(p, q), low2 = LOW_TURNS(r, s),
             high2 = HIGH_TURNS(r, s);
     doubles all[4] = {

@@ -83,7 +83,7 @@ public final class Decoder<Scalar: Real> {
   private static var rowsPerPass: Int { 32 }
 
   /// - Parameters:
-  ///   - products: how exactly products with the weights are computed.
+  ///   - products: how exactly products are computed.
   ///   - texts: how many texts grow at once.
   public convenience init(
     _ model: Model<Scalar>, products: ProductPrecision = .float32, texts: Int = 1

@@ -12,7 +12,7 @@ public struct LanguageModel: Sendable {
   public var name: String
   /// The temperature that its folder's generation_config.json asks for; nil if it names none.
   public var temperature: Double?
-  /// How exactly products with the weights are computed when texts are generated and next characters shown. Scores, evaluations and
+  /// How exactly products are computed when texts are generated and next characters shown. Scores, evaluations and
   /// attention maps compute them exactly.
   public var products = ProductPrecision.float32
 

@@ -67,8 +67,7 @@ public struct Sampler: Sendable {
     throws(SamplingError) -> Draw
   {
     let own = try prepare(logits, index: index, history: history)
-    // Filters keep the largest logit.
-    let maximum = sampling.penalizes ? highestScore() : own.maximum
+    let maximum = highestScore(own)
     let winner: Int
     let logProbability: Double
     let entropy: Double
@@ -94,8 +93,8 @@ public struct Sampler: Sendable {
   public mutating func distribution(_ logits: Row<Float>, history: [Int32] = [])
     throws(SamplingError) -> [Double]
   {
-    _ = try prepare(logits, index: 0, history: history)
-    let maximum = highestScore()
+    let own = try prepare(logits, index: 0, history: history)
+    let maximum = highestScore(own)
     guard sampling.temperature > 0 else {
       let winner = scores.firstIndex(of: maximum)
       return scores.indices.map { $0 == winner ? 1 : 0 }
@@ -139,7 +138,9 @@ public struct Sampler: Sendable {
     return own
   }
 
-  private func highestScore() -> Double {
+  /// The largest of `scores`: filters keep the largest logit, the penalty may change it.
+  private func highestScore(_ own: TemperedSoftmax) -> Double {
+    guard sampling.penalizes else { return own.maximum }
     var maximum = -Double.infinity
     for score in scores { maximum = max(maximum, score) }
     return maximum
