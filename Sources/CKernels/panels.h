@@ -66,12 +66,19 @@ INLINE void NAME(tile)(
       }
     }
   }
+  if (columns < PANELS * PANEL) {
+    float results[ROWS * PANELS * PANEL] __attribute__((aligned(64)));
+    UNROLL for (long r = 0; r < ROWS; r++)
+      UNROLL for (long p = 0; p < PANELS; p++)
+        store(scale * sums[r][p], results + (r * PANELS + p) * PANEL);
+    keep_columns(ROWS, columns, results, PANELS * PANEL, keep, y, y_stride);
+    return;
+  }
   UNROLL for (long r = 0; r < ROWS; r++) {
     UNROLL for (long p = 0; p < PANELS; p++) {
-      long count = columns - PANEL * p;
       float *to = y + r * y_stride + PANEL * p;
       vector result = scale * sums[r][p];
-      store_some(keep == 0 ? result : result + keep * load_some(to, count), to, count);
+      store(keep == 0 ? result : result + keep * load(to), to);
     }
   }
 }

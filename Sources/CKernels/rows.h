@@ -64,4 +64,13 @@ INLINE long strip(const int registers, long rows) {
   return 2 * last >= full ? least(rows, full) : (rows + count - 1) / count;
 }
 
+/// y = results + keep y, where a tile has more columns than y. By itself, so that tiles, of which most are whole, are short.
+__attribute__((noinline, unused)) static void keep_columns(
+    long rows, long columns, const float *results, long stride, float keep, float *y,
+    long y_stride) {
+  for (; rows > 0; rows--, results += stride, y += y_stride)
+    for (long c = 0; c < columns; c++)
+      y[c] = keep == 0 ? results[c] : results[c] + keep * y[c];
+}
+
 #endif
