@@ -4,17 +4,17 @@
 /// exp(x) of sixteen floats from -87.33 to 88.37, with a relative error below 3e-7.
 ///
 /// x = n ln 2 + r with |r| <= ln 2 / 2, so exp(x) = 2^n exp(r). Adding 1.5 * 2^23 rounds x / ln 2 to the integer n in the low bits of
-/// the sum, exp(r) is its polynomial of degree 6, and n is added to the exponent bits.
+/// the sum, and n is added to the exponent bits of exp(r). Of all polynomials 1 + r + r^2 q(r) with q of degree 3, the one below has the smallest
+/// relative error from exp(r), 1.05e-7.
 INLINE vector exponential_within(vector x) {
   const float shifter = 12582912;
   vector shifted = x * 1.44269504f + shifter;
   vector n = shifted - shifter;
   vector r = (x - n * 0.693359375f) + n * 2.1219444e-4f;
-  vector p = every(1.3888889e-3f);
-  p = p * r + 8.3333333e-3f;
-  p = p * r + 4.1666666e-2f;
-  p = p * r + 1.6666666e-1f;
-  p = p * r + 0.5f;
+  vector p = every(8.31252038e-3f);
+  p = p * r + 4.18901576e-2f;
+  p = p * r + 0.166671147f;
+  p = p * r + 0.499992315f;
   p = (p * r) * r + r + 1;
   return as_floats(as_integers(p) + (as_integers(shifted) << 23));
 }
@@ -144,12 +144,21 @@ INLINE float dot3(
   return sum(a + b);
 }
 
+INLINE void softmax_backward_some(long n, float mean, const float *p, float *dp) {
+  store_some(load_some(p, n) * (load_some(dp, n) - mean), dp, n);
+}
+
 INLINE void softmax_backward(const int registers, const float *p, float *dp, long count) {
   float mean = dot(registers, p, dp, count);
-  for (long i = 0; i < count; i += LANES) {
-    long n = count - i;
-    store_some(load_some(p + i, n) * (load_some(dp + i, n) - mean), dp + i, n);
-  }
+  long i = 0;
+  for (; i + LANES <= count; i += LANES) softmax_backward_some(LANES, mean, p + i, dp + i);
+  if (i < count) softmax_backward_some(count - i, mean, p + i, dp + i);
+}
+
+// What follows does the same with each sixteen floats of a row, and with those that are left: `n` of them.
+
+INLINE void normalize_some(long n, float r, const float *x, const float *gain, float *y) {
+  store_some(load_some(gain, n) * (load_some(x, n) * r), y, n);
 }
 
 INLINE void normalize(
@@ -160,13 +169,23 @@ INLINE void normalize(
     float mean = dot(registers, x, x, columns) / (float)columns;
     float r = 1 / __builtin_elementwise_sqrt(mean + epsilon);
     inverse[row] = r;
-    for (long i = 0; i < columns; i += LANES) {
-      long n = columns - i;
+    long i = 0;
+    for (; i + LANES <= columns; i += LANES) {
       __builtin_prefetch(x + x_later + i);
       __builtin_prefetch(y + y_later + i, 1);
-      store_some(load_some(gain + i, n) * (load_some(x + i, n) * r), y + i, n);
+      normalize_some(LANES, r, x + i, gain + i, y + i);
     }
+    if (i < columns) normalize_some(columns - i, r, x + i, gain + i, y + i);
   }
+}
+
+INLINE void normalize_backward_some(
+    long n, float r, float c, const float *dy, const float *x, const float *gain, int adding,
+    float *dx, float *d_gain) {
+  vector by = load_some(dy, n), at = load_some(x, n);
+  store_some(load_some(d_gain, n) + by * (at * r), d_gain, n);
+  vector d = r * (load_some(gain, n) * by - c * at);
+  store_some(adding ? load_some(dx, n) + d : d, dx, n);
 }
 
 INLINE void normalize_backward(
@@ -178,17 +197,23 @@ INLINE void normalize_backward(
   for (long row = 0; row < rows; row++, dy += dy_stride, x += x_stride, dx += dx_stride) {
     float r = inverse[row];
     float c = dot3(registers, dy, gain, x, columns) / (float)columns * r * r;
-    for (long i = 0; i < columns; i += LANES) {
-      long n = columns - i;
+    long i = 0;
+    for (; i + LANES <= columns; i += LANES) {
       __builtin_prefetch(dy + dy_later + i);
       __builtin_prefetch(x + x_later + i);
       __builtin_prefetch(dx + dx_later + i, 1);
-      vector by = load_some(dy + i, n), at = load_some(x + i, n);
-      store_some(load_some(d_gain + i, n) + by * (at * r), d_gain + i, n);
-      vector d = r * (load_some(gain + i, n) * by - c * at);
-      store_some(adding ? load_some(dx + i, n) + d : d, dx + i, n);
+      normalize_backward_some(
+          LANES, r, c, dy + i, x + i, gain + i, adding, dx + i, d_gain + i);
     }
+    if (i < columns)
+      normalize_backward_some(
+          columns - i, r, c, dy + i, x + i, gain + i, adding, dx + i, d_gain + i);
   }
+}
+
+INLINE void gate_some(long n, const float *gate, const float *up, float *h) {
+  vector g = load_some(gate, n), u = load_some(up, n);
+  store_some(g * u * sigmoid(g), h, n);
 }
 
 INLINE void gate(
@@ -196,15 +221,24 @@ INLINE void gate(
     long h_stride) {
   const long gate_up_later = later(rows, columns, stride), h_later = later(rows, columns, h_stride);
   for (long row = 0; row < rows; row++, gate_up += stride, h += h_stride) {
-    for (long i = 0; i < columns; i += LANES) {
-      long n = columns - i;
-      vector g = load_some(gate_up + i, n), u = load_some(gate_up + columns + i, n);
+    const float *up = gate_up + columns;
+    long i = 0;
+    for (; i + LANES <= columns; i += LANES) {
       __builtin_prefetch(gate_up + gate_up_later + i);
-      __builtin_prefetch(gate_up + gate_up_later + columns + i);
+      __builtin_prefetch(up + gate_up_later + i);
       __builtin_prefetch(h + h_later + i, 1);
-      store_some(sigmoid(g) * g * u, h + i, n);
+      gate_some(LANES, gate_up + i, up + i, h + i);
     }
+    if (i < columns) gate_some(columns - i, gate_up + i, up + i, h + i);
   }
+}
+
+INLINE void gate_backward_some(long n, float *dh, float *gate, float *up) {
+  vector g = load_some(gate, n), u = load_some(up, n), d = load_some(dh, n);
+  vector s = sigmoid(g);
+  store_some(d * u * s * (1 + g * (1 - s)), gate, n);
+  store_some(d * g * s, up, n);
+  store_some(g * u * s, dh, n);
 }
 
 INLINE void gate_backward(
@@ -212,19 +246,24 @@ INLINE void gate_backward(
     long stride) {
   const long dh_later = later(rows, columns, dh_stride), gate_up_later = later(rows, columns, stride);
   for (long row = 0; row < rows; row++, dh += dh_stride, gate_up += stride) {
-    for (long i = 0; i < columns; i += LANES) {
-      long n = columns - i;
-      float *gate = gate_up + i, *up = gate_up + columns + i;
-      vector g = load_some(gate, n), u = load_some(up, n), d = load_some(dh + i, n);
+    float *up = gate_up + columns;
+    long i = 0;
+    for (; i + LANES <= columns; i += LANES) {
       __builtin_prefetch(dh + dh_later + i, 1);
-      __builtin_prefetch(gate + gate_up_later, 1);
-      __builtin_prefetch(up + gate_up_later, 1);
-      vector s = sigmoid(g);
-      store_some(d * u * s * (1 + g * (1 - s)), gate, n);
-      store_some(d * g * s, up, n);
-      store_some(s * g * u, dh + i, n);
+      __builtin_prefetch(gate_up + gate_up_later + i, 1);
+      __builtin_prefetch(up + gate_up_later + i, 1);
+      gate_backward_some(LANES, dh + i, gate_up + i, up + i);
     }
+    if (i < columns) gate_backward_some(columns - i, dh + i, gate_up + i, up + i);
   }
+}
+
+INLINE void rotate_some(
+    long n, float *low, float *high, const float *cosine, const float *sine, float sign) {
+  vector a = load_some(low, n), b = load_some(high, n);
+  vector c = load_some(cosine, n), s = sign * load_some(sine, n);
+  store_some(a * c - b * s, low, n);
+  store_some(b * c + a * s, high, n);
 }
 
 INLINE void rotate(
@@ -234,32 +273,38 @@ INLINE void rotate(
   for (long row = 0; row < rows; row++, x += stride) {
     const float *cosine = cosines + position * table_stride;
     const float *sine = sines + position * table_stride;
-    for (long i = 0; i < columns; i += LANES) {
-      long n = columns - i;
-      vector a = load_some(x + i, n), b = load_some(x + columns + i, n);
-      vector c = load_some(cosine + i, n), s = sign * load_some(sine + i, n);
-      store_some(a * c - b * s, x + i, n);
-      store_some(b * c + a * s, x + columns + i, n);
-    }
+    float *high = x + columns;
+    long i = 0;
+    for (; i + LANES <= columns; i += LANES)
+      rotate_some(LANES, x + i, high + i, cosine + i, sine + i, sign);
+    if (i < columns) rotate_some(columns - i, x + i, high + i, cosine + i, sine + i, sign);
     position += advance;
     if (position == period) position = 0;
   }
 }
 
+INLINE void adamw_some(
+    long n, const struct temper_adamw_step *step, const float *gradient, float *first,
+    float *second, float *weights) {
+  vector g = step->gradient_scale * load_some(gradient, n);
+  vector m = step->beta1 * load_some(first, n) + (1 - step->beta1) * g;
+  vector v = step->beta2 * load_some(second, n) + (1 - step->beta2) * g * g;
+  vector w = step->kept * load_some(weights, n) -
+      step->rate * m / (__builtin_elementwise_sqrt(v) * step->root + step->epsilon);
+  store_some(m, first, n);
+  store_some(v, second, n);
+  store_some(w, weights, n);
+}
+
 INLINE void adamw(
     const int registers, const struct temper_adamw_step *step, const float *gradient,
     float *first, float *second, float *weights, long count) {
-  for (long i = 0; i < count; i += LANES) {
-    long n = count - i;
-    vector g = step->gradient_scale * load_some(gradient + i, n);
-    vector m = step->beta1 * load_some(first + i, n) + (1 - step->beta1) * g;
-    vector v = step->beta2 * load_some(second + i, n) + (1 - step->beta2) * g * g;
-    vector w = step->kept * load_some(weights + i, n) -
-        step->rate * m / (__builtin_elementwise_sqrt(v) * step->root + step->epsilon);
-    store_some(m, first + i, n);
-    store_some(v, second + i, n);
-    store_some(w, weights + i, n);
-  }
+  const struct temper_adamw_step settings = *step;
+  long i = 0;
+  for (; i + LANES <= count; i += LANES)
+    adamw_some(LANES, &settings, gradient + i, first + i, second + i, weights + i);
+  if (i < count)
+    adamw_some(count - i, &settings, gradient + i, first + i, second + i, weights + i);
 }
 
 EACH_PROCESSOR(
