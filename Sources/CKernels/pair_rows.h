@@ -8,15 +8,21 @@
 // What a row does not have is zero.
 
 INLINE void round_row(long count, const float *x, float *words) {
-  for (long i = 0; i < count; i += 2 * LANES) store(words_of(x + i, count - i), words + i / 2);
+  for (; count >= 2 * LANES; count -= 2 * LANES, x += 2 * LANES, words += LANES)
+    store(words_of(x, 2 * LANES), words);
+  if (count > 0) store(words_of(x, count), words);
+}
+
+INLINE void round_half_some(long n, const float *x, int is_upper, float *words) {
+  integers halves = halves_of(x, n);
+  if (is_upper) halves = (halves << 16) | (as_integers(load(words)) & 0xFFFF);
+  store(as_floats(halves), words);
 }
 
 INLINE void round_half_row(long count, const float *x, int is_upper, float *words) {
-  for (long i = 0; i < count; i += LANES) {
-    integers halves = halves_of(x + i, count - i);
-    if (is_upper) halves = (halves << 16) | (as_integers(load(words + i)) & 0xFFFF);
-    store(as_floats(halves), words + i);
-  }
+  for (; count >= LANES; count -= LANES, x += LANES, words += LANES)
+    round_half_some(LANES, x, is_upper, words);
+  if (count > 0) round_half_some(count, x, is_upper, words);
 }
 
 /// The products of a row with each of `ROWS` rows of w, a constant once this is inlined, which share what is read of x.
@@ -41,4 +47,32 @@ INLINE void dots_of_words(
     products_of_words(1, words, x, w, w_stride, sums);
     *y = scale * sum(sums[0]);
   }
+}
+
+/// The sum of rows of which each has its share, a float that is rounded: `VECTORS` vectors of it, a constant once this is inlined. Words have an element
+/// of a row below that of the next.
+INLINE void sum_vectors_of_words(
+    const long VECTORS, long columns, long count, const float *x, const float *w, long w_stride,
+    float *y) {
+  vector sums[8];
+  UNROLL for (long v = 0; v < VECTORS; v++) sums[v] = every(0);
+  for (; count > 0; count -= 2 * LANES, x += 2 * LANES) {
+    float shares[LANES] __attribute__((aligned(64)));
+    store(words_of(x, least(count, 2 * LANES)), shares);
+    long pairs = least((count + 1) / 2, LANES);
+    for (long i = 0; i < pairs; i++, w += w_stride) {
+      vector share = every(shares[i]);
+      UNROLL for (long v = 0; v < VECTORS; v++)
+        sums[v] = DOT(sums[v], share, load(w + v * LANES));
+    }
+  }
+  UNROLL for (long v = 0; v < VECTORS; v++)
+    store_some(sums[v], y + v * LANES, columns - v * LANES);
+}
+
+INLINE void sum_rows_of_words(
+    long columns, long count, const float *x, const float *w, long w_stride, float *y) {
+  UNROLL for (long n = 8; n > 0; n /= 2)
+    for (; columns > (n - 1) * LANES; columns -= n * LANES, w += n * LANES, y += n * LANES)
+      sum_vectors_of_words(n, columns, count, x, w, w_stride, y);
 }

@@ -44,8 +44,8 @@ INLINE integers halves_of(const float *x, long count) {
 #include "pair_rows.h"
 
 INLINE void multiply_pairs(
-    const int registers, long rows, long columns, long inner, const float *x, long x_stride,
-    const float *w, long w_panel, long w_step, float keep, float *y, long y_stride) {
+    const int registers, long rows, long columns, long inner, long pairs, const float *x,
+    long x_stride, const float *w, float keep, float *y, long y_stride) {
   static _Thread_local float floats[ROWS_OF_PAIRS * 2 * PAIRS] __attribute__((aligned(64)));
   for (long r = 0; r < rows; r++) {
     // The last pair may have no second step: it is zero.
@@ -55,16 +55,16 @@ INLINE void multiply_pairs(
           floats + r * 2 * PAIRS + i);
   }
   struct rows factor = {floats, 2 * PAIRS, 2};
-  struct panels_of_pairs packed = {w, w_panel, w_step, 0, 0};
+  struct panels_of_pairs packed = {w, pairs * PANEL, PANEL};
   each_row_of_pairs(
       registers, rows, columns, (inner + 1) / 2, 1, factor, packed, keep, y, y_stride);
 }
 
 EACH_PROCESSOR(
     void, temper_multiply_pairs_by_floats, multiply_pairs,
-    (long rows, long columns, long inner, const float *x, long x_stride, const float *w,
-     long w_panel, long w_step, float keep, float *y, long y_stride),
-    rows, columns, inner, x, x_stride, w, w_panel, w_step, keep, y, y_stride)
+    (long rows, long columns, long inner, long pairs, const float *x, long x_stride,
+     const float *w, float keep, float *y, long y_stride),
+    rows, columns, inner, pairs, x, x_stride, w, keep, y, y_stride)
 
 INLINE void round_in_vectors(const int registers, long count, const float *x, float *words) {
   round_row(count, x, words);
@@ -72,6 +72,11 @@ INLINE void round_in_vectors(const int registers, long count, const float *x, fl
 INLINE void round_half_in_vectors(
     const int registers, long count, const float *x, int is_upper, float *words) {
   round_half_row(count, x, is_upper, words);
+}
+INLINE void sum_rows_in_vectors(
+    const int registers, long columns, long count, const float *x, const float *w, long w_stride,
+    float *y) {
+  sum_rows_of_words(columns, count, x, w, w_stride, y);
 }
 INLINE void dots_in_vectors(
     const int registers, long rows, long words, float scale, const float *x, const float *w,
@@ -85,6 +90,10 @@ EACH_PROCESSOR(
 EACH_PROCESSOR(
     void, temper_round_half_by_floats, round_half_in_vectors,
     (long count, const float *x, int is_upper, float *words), count, x, is_upper, words)
+EACH_PROCESSOR(
+    void, temper_sum_rows_by_floats, sum_rows_in_vectors,
+    (long columns, long count, const float *x, const float *w, long w_stride, float *y), columns,
+    count, x, w, w_stride, y)
 EACH_PROCESSOR(
     void, temper_dots_by_floats, dots_in_vectors,
     (long rows, long words, float scale, const float *x, const float *w, long w_stride, float *y),
@@ -117,32 +126,25 @@ EACH_PROCESSOR(
     w, w_stride, packed)
 
 /// Some rows and steps at a time, as many as are rounded at once.
-static void multiply_in_parts(
-    long rows, long columns, long inner, const float *x, long x_stride, const float *w,
-    long w_panel, long w_step, float keep, float *y, long y_stride) {
-  if (rows == 0) return;
-  multiply_pairs_function *multiply = FOR_PAIRS(temper_multiply_pairs);
-  long parts = (rows + ROWS_OF_PAIRS - 1) / ROWS_OF_PAIRS, part = (rows + parts - 1) / parts;
-  for (long i = 0; i < inner; i += 2 * PAIRS) {
-    for (long r = 0; r < rows; r += part)
-      multiply(
-          least(rows - r, part), columns, least(inner - i, 2 * PAIRS), x + r * x_stride + i,
-          x_stride, w + i / 2 * w_step, w_panel, w_step, i == 0 ? keep : 1, y + r * y_stride,
-          y_stride);
-  }
-}
-
 void temper_multiply_packed_pairs(
     long rows, long columns, long inner, const float *x, long x_stride, const unsigned *w,
     float keep, float *y, long y_stride) {
-  multiply_in_parts(
-      rows, columns, inner, x, x_stride, (const float *)w, (inner + 1) / 2 * PANEL, PANEL, keep, y,
-      y_stride);
+  if (rows == 0) return;
+  multiply_pairs_function *multiply = FOR_PAIRS(temper_multiply_pairs);
+  long parts = (rows + ROWS_OF_PAIRS - 1) / ROWS_OF_PAIRS, part = (rows + parts - 1) / parts;
+  // Some rows and steps at a time, as many as are rounded at once.
+  for (long i = 0; i < inner; i += 2 * PAIRS) {
+    for (long r = 0; r < rows; r += part)
+      multiply(
+          least(rows - r, part), columns, least(inner - i, 2 * PAIRS), (inner + 1) / 2,
+          x + r * x_stride + i, x_stride, (const float *)w + i / 2 * PANEL, i == 0 ? keep : 1,
+          y + r * y_stride, y_stride);
+  }
 }
 
 void temper_multiply_half_rows(
-    long columns, long inner, const float *x, const float *w, long w_stride, float *y) {
-  multiply_in_parts(1, columns, inner, x, inner, w, PANEL, w_stride, 0, y, columns);
+    long columns, long count, const float *x, const float *w, long w_stride, float *y) {
+  FOR_PAIRS(temper_sum_rows)(columns, count, x, w, w_stride, y);
 }
 
 void temper_round_row(long count, const float *x, float *words) {
