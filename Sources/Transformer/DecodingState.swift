@@ -186,8 +186,8 @@ public final class Decoder<Scalar: Real> {
     let (attended, gateUp, hidden) = (attended[rows: rows], gateUp[rows: rows], hidden[rows: rows])
     let epsilon = Scalar(c.normEpsilon)
 
-    func normalize(_ x: Matrix<Scalar>, _ gain: Matrix<Scalar>, into y: Matrix<Scalar>) {
-      RMSNorm.forward(x, gain: gain[0], epsilon: epsilon, inverse: inverse[0], into: y)
+    func normalize(_ x: Matrix<Scalar>, _ gain: Row<Scalar>, into y: Matrix<Scalar>) {
+      RMSNorm.forward(x, gain: gain, epsilon: epsilon, inverse: inverse[0], into: y)
     }
 
     positions.removeAll(keepingCapacity: true)
@@ -198,36 +198,46 @@ public final class Decoder<Scalar: Real> {
         x[i * rowsEach + r].copy(model.parameters.embedding[Int(state.window[state.read + r])])
       }
     }
-    // A layer is taken apart where it is: to copy it would count references to each of its matrices.
+    // A layer's rows and views are taken where it is: to copy it would count references to each of its matrices, which the threads that
+    // generate have in common.
     let (weights, matrices) = (model.parameters.layers, packed.layers)
     for n in 0..<c.layers {
-      normalize(x, weights[n].attentionNorm, into: normalized)
-      multiplyEachRow(normalized, byTransposed: matrices[n].queryKeyValue, into: qkv)
-      normalize(query, weights[n].queryNorm, into: query)
-      normalize(key, weights[n].keyNorm, into: key)
+      normalize(x, weights[n].attentionNorm[0], into: normalized)
+      multiplyEachRow(normalized, byTransposed: matrices[n].queryKeyValue.view, into: qkv)
+      normalize(query, weights[n].queryNorm[0], into: query)
+      normalize(key, weights[n].keyNorm[0], into: key)
       rotate(query, rowsEach: rowsEach)
       rotate(key, rowsEach: rowsEach)
       cache.attend(
         layer: n, texts, positions: positions, each: rowsEach, qkv, p: probabilities,
         into: attended)
-      multiplyEachRow(attended, byTransposed: matrices[n].output, into: x, adding: true)
-      normalize(x, weights[n].feedForwardNorm, into: normalized)
-      multiplyEachRow(normalized, byTransposed: matrices[n].gateUp, into: gateUp)
+      multiplyEachRow(attended, byTransposed: matrices[n].output.view, into: x, adding: true)
+      normalize(x, weights[n].feedForwardNorm[0], into: normalized)
+      multiplyEachRow(normalized, byTransposed: matrices[n].gateUp.view, into: gateUp)
       FeedForward.forward(gateUp: gateUp, into: hidden)
-      multiplyEachRow(hidden, byTransposed: matrices[n].down, into: x, adding: true)
+      multiplyEachRow(hidden, byTransposed: matrices[n].down.view, into: x, adding: true)
     }
 
-    let last = last[rows: 0..<texts.count]
-    for (i, text) in texts.enumerated() {
-      last[i].copy(x[(i + 1) * rowsEach - 1])
-      states[text].markRead(rowsEach)
+    for text in texts { states[text].markRead(rowsEach) }
+
+    // Of each text the last row counts. The residual stream of this pass is used up, so its normalization may replace it.
+    var last = x
+    if rowsEach > 1 {
+      last = self.last[rows: 0..<texts.count]
+      for i in 0..<texts.count { last[i].copy(x[(i + 1) * rowsEach - 1]) }
     }
-    // The residual stream of this pass is used up, so its normalization may replace it.
-    let ready = normalized[rows: 0..<texts.count]
-    normalize(last, model.parameters.finalNorm, into: ready)
-    let found = found[rows: 0..<texts.count]
-    multiplyEachRow(ready, byTransposed: packed.head, into: found)
-    for (i, text) in texts.enumerated() { logits[text].copy(found[i]) }
+    let ready = self.normalized[rows: 0..<texts.count]
+    normalize(last, model.parameters.finalNorm[0], into: ready)
+    // Mostly every text from the first on has one row, so that their logits lie one below the other.
+    guard let first = texts.first else { return }
+    let neighbours = first..<first + texts.count
+    if texts.elementsEqual(neighbours) {
+      multiplyEachRow(ready, byTransposed: packed.head.view, into: logits[rows: neighbours])
+    } else {
+      let found = found[rows: 0..<texts.count]
+      multiplyEachRow(ready, byTransposed: packed.head.view, into: found)
+      for (i, text) in texts.enumerated() { logits[text].copy(found[i]) }
+    }
   }
 
   /// Turns rows as their places in the windows demand.

@@ -21,11 +21,14 @@ public struct PackedWeights<Scalar: Real>: Sendable {
 
   /// Weights that stay as they are.
   /// - Parameter products: what products with these matrices round.
-  package init(_ parameters: Parameters<Scalar>, products: ProductPrecision = .float32) {
+  package init(
+    _ parameters: Parameters<Scalar>, products: ProductPrecision = .float32, threads: Int = 1
+  ) {
     self.products = products
-    func pack(_ w: Matrix<Scalar>) -> PackedMatrix<Scalar> { PackedMatrix(w, products: products) }
-    layers = parameters.layers.map { Layer($0, pack) }
-    head = pack(parameters.head)
+    layers = mapInParallel(parameters.layers.count, threads: threads) { n in
+      Layer(parameters.layers[n]) { PackedMatrix($0, products: products) }
+    }
+    head = PackedMatrix(parameters.head, products: products)
     matrices = []
   }
 

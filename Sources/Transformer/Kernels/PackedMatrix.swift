@@ -15,45 +15,57 @@ public enum ProductPrecision: String, Sendable, CaseIterable {
 ///
 /// A matrix whose elements are all bfloat16 (the upper halves of floats) takes half the memory, and a product that waits for memory half the
 /// time. That is never an approximation: unless they are asked to be rounded, other matrices keep their elements as they are.
-package struct PackedMatrix<Scalar: Real>: Sendable {
-  /// The shape of W.
-  package let rows, columns: Int
-  fileprivate let elements: PackedElements<Scalar>
+package struct PackedMatrix<Scalar: Real>: @unchecked Sendable {
+  /// What products read.
+  let view: View
+  /// Keeps the elements alive.
+  private let memory: AnyObject
+
+  /// A packed matrix without its memory, for products that come one after the other: no reference is counted for it, which threads that have a
+  /// matrix in common would wait for.
+  ///
+  /// It does not keep the memory alive: use it while its matrix is in scope.
+  struct View {
+    /// The shape of W.
+    let rows, columns: Int
+    fileprivate let elements: PackedElements<Scalar>
+  }
 
   /// - Parameter products: what products with this matrix round.
   package init(_ w: Matrix<Scalar>, products: ProductPrecision = .float32) {
-    (rows, columns) = (w.rows, w.columns)
-    elements = Scalar.pack(
+    let elements: PackedElements<Scalar>
+    (elements, memory) = Scalar.pack(
       columns: w.rows, inner: w.columns, w.base, wStride: w.stride, products: products)
+    view = View(rows: w.rows, columns: w.columns, elements: elements)
   }
 
   /// Room for matrices of this shape, which `take` lays out one after the other.
   init(rows: Int, columns: Int, on shelf: Shelf<Scalar>) {
-    (self.rows, self.columns) = (rows, columns)
-    elements = .whole(
-      shelf.matrix(
-        rows: PackedElements<Scalar>.steps(columns: rows, inner: columns),
-        columns: PackedElements<Scalar>.panel))
+    let panels = shelf.matrix(
+      rows: PackedElements<Scalar>.steps(columns: rows, inner: columns),
+      columns: PackedElements<Scalar>.panel)
+    memory = panels.storage
+    view = View(rows: rows, columns: columns, elements: .whole(panels.base))
   }
 
   /// Lays out another matrix of the same shape in the same memory, each element as it is.
   func take(_ w: Matrix<Scalar>) {
-    guard case .whole(let panels) = elements else {
+    guard case .whole(let panels) = view.elements else {
       preconditionFailure("only whole elements are replaced")
     }
-    precondition(w.rows == rows && w.columns == columns, "a matrix of another shape")
-    Scalar.pack(columns: rows, inner: columns, w.base, wStride: w.stride, into: panels)
+    precondition(w.rows == view.rows && w.columns == view.columns, "a matrix of another shape")
+    Scalar.pack(columns: w.rows, inner: w.columns, w.base, wStride: w.stride, into: panels)
   }
 }
 
 /// What a `PackedMatrix` consists of: panels of sixteen columns of Wᵀ, the last one filled up with zeros; in each the first element of
-/// every column, then the second of every column, and so on.
-public enum PackedElements<Scalar: Real>: Sendable {
-  case whole(Matrix<Scalar>)
+/// every column, then the second of every column, and so on. They are aligned for vector instructions.
+public enum PackedElements<Scalar: Real>: @unchecked Sendable {
+  case whole(UnsafeMutablePointer<Scalar>)
   /// Bfloat16, in words of two: a column of a panel and the same one of the next.
-  case halves([UInt16])
+  case halves(UnsafePointer<UInt16>)
   /// Rounded to bfloat16, to be multiplied by what is rounded, too, in words of two: an element of a column and, above it, the next one.
-  case pairs([UInt32])
+  case pairs(UnsafePointer<UInt32>)
 
   /// Columns of Wᵀ in a panel.
   static var panel: Int { 16 }
@@ -67,12 +79,21 @@ public enum PackedElements<Scalar: Real>: Sendable {
   static func steps(columns: Int, inner: Int) -> Int { (columns + panel - 1) / panel * inner }
 }
 
-extension Matrix {
-  /// Room for panels of so many columns of Wᵀ: a row for each step of each panel.
-  fileprivate static func room(columns: Int, inner: Int) -> Matrix {
-    Matrix(
-      rows: PackedElements<Scalar>.steps(columns: columns, inner: inner),
-      columns: PackedElements<Scalar>.panel)
+/// Elements and what keeps them alive.
+public typealias PackedMemory<Scalar: Real> = (elements: PackedElements<Scalar>, memory: AnyObject)
+
+extension PackedElements {
+  /// Room for panels of so many columns of Wᵀ.
+  fileprivate static func room(columns: Int, inner: Int) -> Storage<Scalar> {
+    Storage(count: count(columns: columns, inner: inner))
+  }
+
+  /// Room for words, each in the place of a float.
+  fileprivate static func room<Word>(words: Int, as type: Word.Type) -> (
+    UnsafeMutablePointer<Word>, Storage<Float>
+  ) {
+    let memory = Storage<Float>(count: words)
+    return (UnsafeMutableRawPointer(memory.base).assumingMemoryBound(to: type), memory)
   }
 }
 
@@ -82,6 +103,13 @@ extension Matrix {
 /// - Precondition: the shapes agree, (n, k) · (m, k)ᵀ = (n, m), and y shares no memory with x.
 package func multiplyEachRow<Scalar: Real>(
   _ x: Matrix<Scalar>, byTransposed w: PackedMatrix<Scalar>, into y: Matrix<Scalar>,
+  adding: Bool = false
+) {
+  withExtendedLifetime(w) { multiplyEachRow(x, byTransposed: w.view, into: y, adding: adding) }
+}
+
+func multiplyEachRow<Scalar: Real>(
+  _ x: Matrix<Scalar>, byTransposed w: PackedMatrix<Scalar>.View, into y: Matrix<Scalar>,
   adding: Bool = false
 ) {
   precondition(
@@ -97,33 +125,29 @@ package func multiplyEachRow<Scalar: Real>(
 extension Float {
   public static func pack(
     columns: Int, inner: Int, _ w: UnsafePointer<Float>, wStride: Int, products: ProductPrecision
-  ) -> PackedElements<Float> {
+  ) -> PackedMemory<Float> {
+    typealias Packed = PackedElements<Float>
     if products == .bfloat16 {
-      let room = PackedElements<Float>.count(columns: columns, inner: (inner + 1) / 2)
-      return .pairs(
-        [UInt32](unsafeUninitializedCapacity: room) { elements, count in
-          guard let base = elements.baseAddress else { return }
-          temper_pack_pairs(columns, inner, w, wStride, base)
-          count = room
-        })
+      let words = Packed.count(columns: columns, inner: (inner + 1) / 2)
+      let (pairs, memory) = Packed.room(words: words, as: UInt32.self)
+      temper_pack_pairs(columns, inner, w, wStride, pairs)
+      return (.pairs(pairs), memory)
     }
-    let pairs = PackedElements<Float>.count(columns: (columns + 31) / 32 * 32, inner: inner)
-    var isExact = true
-    let halves = [UInt16](unsafeUninitializedCapacity: pairs) { elements, count in
-      guard let base = elements.baseAddress else { return }
-      isExact = temper_pack_bfloat16(columns, inner, w, wStride, base) != 0
-      count = isExact ? pairs : 0
+    let words = Packed.count(columns: (columns + 31) / 32 * 16, inner: inner)
+    let (halves, memory) = Packed.room(words: words, as: UInt16.self)
+    if temper_pack_bfloat16(columns, inner, w, wStride, halves) != 0 {
+      return (.halves(halves), memory)
     }
-    if isExact { return .halves(halves) }
-    let panels = Matrix<Float>.room(columns: columns, inner: inner)
-    pack(columns: columns, inner: inner, w, wStride: wStride, into: panels)
-    return .whole(panels)
+    let panels = Packed.room(columns: columns, inner: inner)
+    pack(columns: columns, inner: inner, w, wStride: wStride, into: panels.base)
+    return (.whole(panels.base), panels)
   }
 
   public static func pack(
-    columns: Int, inner: Int, _ w: UnsafePointer<Float>, wStride: Int, into panels: Matrix<Float>
+    columns: Int, inner: Int, _ w: UnsafePointer<Float>, wStride: Int,
+    into panels: UnsafeMutablePointer<Float>
   ) {
-    temper_pack(columns, inner, w, wStride, panels.base)
+    temper_pack(columns, inner, w, wStride, panels)
   }
 
   public static func multiply(
@@ -133,7 +157,7 @@ extension Float {
   ) {
     switch w {
     case .whole(let w):
-      temper_multiply_packed(rows, columns, inner, x, xStride, w.base, keep, y, yStride)
+      temper_multiply_packed(rows, columns, inner, x, xStride, w, keep, y, yStride)
     case .halves(let w):
       temper_multiply_packed_bfloat16(rows, columns, inner, x, xStride, w, keep, y, yStride)
     case .pairs(let w):
@@ -145,31 +169,33 @@ extension Float {
 extension Double {
   public static func pack(
     columns: Int, inner: Int, _ w: UnsafePointer<Double>, wStride: Int, products: ProductPrecision
-  ) -> PackedElements<Double> {
+  ) -> PackedMemory<Double> {
     typealias Packed = PackedElements<Double>
     switch products {
     case .float32:
-      let panels = Matrix<Double>.room(columns: columns, inner: inner)
-      pack(columns: columns, inner: inner, w, wStride: wStride, into: panels)
-      return .whole(panels)
+      let panels = Packed.room(columns: columns, inner: inner)
+      pack(columns: columns, inner: inner, w, wStride: wStride, into: panels.base)
+      return (.whole(panels.base), panels)
     case .bfloat16:
       let steps = (inner + 1) / 2
-      var pairs = [UInt32](repeating: 0, count: Packed.count(columns: columns, inner: steps))
+      let (pairs, memory) = Packed.room(
+        words: Packed.count(columns: columns, inner: steps), as: UInt32.self)
       for c in 0..<columns {
         for i in 0..<inner {
           let half = UInt32(bfloat16(w[c * wStride + i]))
           pairs[place(column: c, i / 2, steps: steps)] |= half << (i % 2 == 0 ? 0 : 16)
         }
       }
-      return .pairs(pairs)
+      return (.pairs(pairs), memory)
     }
   }
 
   public static func pack(
-    columns: Int, inner: Int, _ w: UnsafePointer<Double>, wStride: Int, into panels: Matrix<Double>
+    columns: Int, inner: Int, _ w: UnsafePointer<Double>, wStride: Int,
+    into panels: UnsafeMutablePointer<Double>
   ) {
     for c in 0..<columns {
-      for i in 0..<inner { panels.base[place(column: c, i, steps: inner)] = w[c * wStride + i] }
+      for i in 0..<inner { panels[place(column: c, i, steps: inner)] = w[c * wStride + i] }
     }
   }
 
@@ -180,7 +206,7 @@ extension Double {
   ) {
     func product(_ x: Double, column: Int, _ i: Int) -> Double {
       switch w {
-      case .whole(let w): return x * w.base[place(column: column, i, steps: inner)]
+      case .whole(let w): return x * w[place(column: column, i, steps: inner)]
       case .pairs(let w):
         let pair = w[place(column: column, i / 2, steps: (inner + 1) / 2)]
         let half = UInt16(truncatingIfNeeded: i % 2 == 0 ? pair : pair >> 16)

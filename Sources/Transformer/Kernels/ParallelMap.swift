@@ -1,18 +1,17 @@
 import Dispatch
-import Transformer
 
 /// body(0) ... body(count - 1), computed on at most `threads` threads.
 ///
 /// Which thread computes what depends on their number, so a result must depend on nothing but its
 /// index.
-func mapInParallel<Result: Sendable>(
+package func mapInParallel<Result: Sendable>(
   _ count: Int, threads: Int, _ body: @Sendable (Int) -> Result
 ) -> [Result] {
   mapInParallel(count, threads: threads) { index, _ in body(index) }
 }
 
 /// The same, with a worker's number in 0..<threads as well: see `forEachInParallel`.
-func mapInParallel<Result: Sendable>(
+package func mapInParallel<Result: Sendable>(
   _ count: Int, threads: Int, _ body: @Sendable (_ index: Int, _ worker: Int) -> Result
 ) -> [Result] {
   let results = Results<Result>(count: count)

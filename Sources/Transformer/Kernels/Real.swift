@@ -27,11 +27,12 @@ public protocol Real: BinaryFloatingPoint, SIMDScalar, Codable, Sendable {
   ///   - products: whether products round W, and what is multiplied by it.
   static func pack(
     columns: Int, inner: Int, _ w: UnsafePointer<Self>, wStride: Int, products: ProductPrecision
-  ) -> PackedElements<Self>
+  ) -> PackedMemory<Self>
 
   /// The same into memory that has room for it, each element as it is.
   static func pack(
-    columns: Int, inner: Int, _ w: UnsafePointer<Self>, wStride: Int, into panels: Matrix<Self>)
+    columns: Int, inner: Int, _ w: UnsafePointer<Self>, wStride: Int,
+    into panels: UnsafeMutablePointer<Self>)
 
   /// Whether products of many rows with what was laid out before are faster than those that lay it out themselves.
   static var layingOutPays: Bool { get }

@@ -1,5 +1,6 @@
 import Safetensors
 import Text
+import Transformer
 
 /// How texts respond to the temperature: each measure as a curve over it, with intervals.
 ///
