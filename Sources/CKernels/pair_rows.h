@@ -70,9 +70,11 @@ INLINE void sum_vectors_of_words(
     store_some(sums[v], y + v * LANES, columns - v * LANES);
 }
 
+/// The same for whole rows, as many vectors of them at a time as there are registers for.
 INLINE void sum_rows_of_words(
-    long columns, long count, const float *x, const float *w, long w_stride, float *y) {
-  UNROLL for (long n = 8; n > 0; n /= 2)
+    const int registers, long columns, long count, const float *x, const float *w, long w_stride,
+    float *y) {
+  UNROLL for (long n = registers / 4; n > 0; n /= 2)
     for (; columns > (n - 1) * LANES; columns -= n * LANES, w += n * LANES, y += n * LANES)
       sum_vectors_of_words(n, columns, count, x, w, w_stride, y);
 }

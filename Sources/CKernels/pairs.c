@@ -76,7 +76,7 @@ INLINE void round_half_in_vectors(
 INLINE void sum_rows_in_vectors(
     const int registers, long columns, long count, const float *x, const float *w, long w_stride,
     float *y) {
-  sum_rows_of_words(columns, count, x, w, w_stride, y);
+  sum_rows_of_words(registers, columns, count, x, w, w_stride, y);
 }
 INLINE void dots_in_vectors(
     const int registers, long rows, long words, float scale, const float *x, const float *w,

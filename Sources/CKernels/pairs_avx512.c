@@ -55,7 +55,7 @@ void temper_round_half_at_once(long count, const float *x, int is_upper, float *
 
 void temper_sum_rows_at_once(
     long columns, long count, const float *x, const float *w, long w_stride, float *y) {
-  sum_rows_of_words(columns, count, x, w, w_stride, y);
+  sum_rows_of_words(32, columns, count, x, w, w_stride, y);
 }
 
 void temper_dots_at_once(
