@@ -56,8 +56,10 @@ INLINE void multiply_pairs(
   }
   struct rows factor = {floats, 2 * PAIRS, 2};
   struct panels_of_pairs packed = {w, pairs * PANEL, PANEL};
+  // Of sixteen registers the other halves of the words take two, which sums would wait for otherwise.
   each_row_of_pairs(
-      registers, rows, columns, (inner + 1) / 2, 1, factor, packed, keep, y, y_stride);
+      registers == 32 ? 32 : registers - 2, rows, columns, (inner + 1) / 2, 1, factor, packed, keep,
+      y, y_stride);
 }
 
 EACH_PROCESSOR(

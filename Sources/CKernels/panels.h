@@ -98,7 +98,7 @@ INLINE void NAME(each_row)(
     const int registers, long rows, long columns, long inner, float scale, struct rows x,
     struct NAME(panels) w, float keep, float *y, long y_stride) {
   if (rows == 1) {
-    NAME(tiles)(1, registers / 4, columns, inner, scale, x, w, keep, y, y_stride);
+    NAME(tiles)(1, registers == 32 ? 8 : 4, columns, inner, scale, x, w, keep, y, y_stride);
     return;
   }
   const long PANELS = registers == 32 ? 2 : 1;

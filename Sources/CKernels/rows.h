@@ -50,7 +50,7 @@ INLINE struct part part_of(struct rows x, long r, long n, long inner, long c, lo
 }
 
 /// The most rows that are multiplied at once: as many as there are registers for.
-INLINE long most_rows(const int registers) { return registers == 32 ? 12 : 6; }
+INLINE long most_rows(const int registers) { return registers == 32 ? 12 : registers / 2 - 2; }
 
 /// How many times rows are multiplied until all are.
 INLINE long strips(const int registers, long rows) {
