@@ -70,13 +70,15 @@ public final class Decoder<Scalar: Real> {
 
   private let packed: PackedWeights<Scalar>
   private let cache: KeyValueCache<Scalar>
+  private let firstProjections: FirstProjections<Scalar>?
 
   /// Room for the rows of one pass: some new characters of one text, or one of each.
   private let x, normalized, queryKeyValue, probabilities, attended, gateUp, hidden: Matrix<Scalar>
   private let last, found: Matrix<Scalar>
-  /// The texts of one pass, and where in the window of each its first new character is.
+  /// The texts of one pass, where in the window of each its first new character is, and the new characters.
   private var together: [Int] = []
   private var positions: [Int] = []
+  private var characters: [Int] = []
   private let inverse: Matrix<Scalar>
 
   /// New characters of a text that go through the layers at once: enough for fast products, and no more memory than that.
@@ -102,6 +104,7 @@ public final class Decoder<Scalar: Real> {
     let c = model.configuration
     states = (0..<texts).map { _ in DecodingState(c) }
     cache = KeyValueCache(c, texts: texts, products: packed.products)
+    firstProjections = FirstProjections(c)
     let rows = max(texts, Self.rowsPerPass)
     x = Matrix(rows: rows, columns: c.width)
     normalized = Matrix(rows: rows, columns: c.width)
@@ -191,21 +194,27 @@ public final class Decoder<Scalar: Real> {
     }
 
     positions.removeAll(keepingCapacity: true)
-    for (i, text) in texts.enumerated() {
+    characters.removeAll(keepingCapacity: true)
+    for text in texts {
       let state = states[text]
       positions.append(state.read)
-      for r in 0..<rowsEach {
-        x[i * rowsEach + r].copy(model.parameters.embedding[Int(state.window[state.read + r])])
+      for token in state.window[state.read..<state.read + rowsEach] {
+        x[characters.count].copy(model.parameters.embedding[Int(token)])
+        characters.append(Int(token))
       }
     }
     // A layer's rows and views are taken where it is: to copy it would count references to each of its matrices, which the threads that
     // generate have in common.
     let (weights, matrices) = (model.parameters.layers, packed.layers)
     for n in 0..<c.layers {
-      normalize(x, weights[n].attentionNorm[0], into: normalized)
-      multiplyEachRow(normalized, byTransposed: matrices[n].queryKeyValue.view, into: qkv)
-      normalize(query, weights[n].queryNorm[0], into: query)
-      normalize(key, weights[n].keyNorm[0], into: key)
+      let known = n == 0 ? firstProjections : nil
+      if known?.recall(characters, into: qkv) != true {
+        normalize(x, weights[n].attentionNorm[0], into: normalized)
+        multiplyEachRow(normalized, byTransposed: matrices[n].queryKeyValue.view, into: qkv)
+        normalize(query, weights[n].queryNorm[0], into: query)
+        normalize(key, weights[n].keyNorm[0], into: key)
+        known?.keep(characters, qkv)
+      }
       rotate(query, rowsEach: rowsEach)
       rotate(key, rowsEach: rowsEach)
       cache.attend(

@@ -207,6 +207,31 @@ import Transformer
     }
   }
 
+  /// To the last bit: what the first layer made of a character before is what it makes of it now, also where a vocabulary is so large that it is
+  /// not kept.
+  @Test(arguments: ProductPrecision.allCases, [11, 4096, 4097])
+  func charactersReadBeforeLeaveNoTrace(products: ProductPrecision, vocabularySize: Int) throws {
+    var random = SeededValues(seed: 5)
+    let model: Model<Float> = Model(
+      random.parameters(
+        try ConfigurationTests.small(vocabularySize: vocabularySize, context: 9)))
+    let last = Int32(vocabularySize - 1)
+    let used = Decoder(model, products: products)
+    for text: [Int32] in [[3], [0, 3, last], [last, last, 7, 3, 0], [7, 0, 8, 3, last, 3]] {
+      used.states[0].reset()
+      used.append(text, to: 0)
+      let fresh = Decoder(model, products: products)
+      fresh.append(text, to: 0)
+      #expect(used.logits[0].elements == fresh.logits[0].elements)
+      // And one at a time, of which the first may be known and the second not.
+      for token: Int32 in [3, 5, last] {
+        used.append(token, to: 0)
+        fresh.append(token, to: 0)
+        #expect(used.logits[0].elements == fresh.logits[0].elements)
+      }
+    }
+  }
+
   /// Appending to one text leaves what is known of the others alone.
   @Test func logitsOfOtherTextsStay() throws {
     var random = SeededValues(seed: 4)

@@ -1,0 +1,37 @@
+/// The queries, keys and values of the first layer, before they are turned to their places in the window: what they are depends on nothing but
+/// the character. So those of a character that was read before need not be computed again: a sixteenth of a model's products, with four
+/// layers.
+final class FirstProjections<Scalar: Real> {
+  /// (vocabulary size, 3 · head width): a row for each character.
+  private let rows: Matrix<Scalar>
+  /// Whether a character's row is there.
+  private var isKnown: [Bool]
+
+  /// A larger vocabulary's rows would take more memory than they save time: few of its characters return soon.
+  private static var mostCharacters: Int { 4096 }
+
+  /// None yet. Nil for a vocabulary that is too large.
+  init?(_ c: Configuration) {
+    guard c.vocabularySize <= Self.mostCharacters else { return nil }
+    rows = Matrix(rows: c.vocabularySize, columns: 3 * c.headWidth)
+    isKnown = Array(repeating: false, count: c.vocabularySize)
+  }
+
+  /// Copies the rows of characters.
+  ///
+  /// - Parameter qkv: (characters, 3 · head width), overwritten if all of them are known.
+  /// - Returns: whether they are.
+  func recall(_ characters: [Int], into qkv: Matrix<Scalar>) -> Bool {
+    guard characters.allSatisfy({ isKnown[$0] }) else { return false }
+    for (row, character) in characters.enumerated() { qkv[row].copy(rows[character]) }
+    return true
+  }
+
+  /// Keeps the rows of characters, as computed.
+  func keep(_ characters: [Int], _ qkv: Matrix<Scalar>) {
+    for (row, character) in characters.enumerated() where !isKnown[character] {
+      rows[character].copy(qkv[row])
+      isKnown[character] = true
+    }
+  }
+}
