@@ -48,11 +48,12 @@ INLINE void multiply_pairs(
     long x_stride, const float *w, float keep, float *y, long y_stride) {
   static _Thread_local float floats[ROWS_OF_PAIRS * 2 * PAIRS] __attribute__((aligned(64)));
   for (long r = 0; r < rows; r++) {
+    const float *row = x + r * x_stride;
+    float *to = floats + r * 2 * PAIRS;
+    long i = 0;
+    for (; i + LANES <= inner; i += LANES) store(as_floats(rounded(load(row + i))), to + i);
     // The last pair may have no second step: it is zero.
-    for (long i = 0; i < inner; i += LANES)
-      store(
-          as_floats(rounded(load_some(x + r * x_stride + i, inner - i))),
-          floats + r * 2 * PAIRS + i);
+    if (i < inner) store(as_floats(rounded(load_part(row + i, inner - i, 0))), to + i);
   }
   struct rows factor = {floats, 2 * PAIRS, 2};
   struct panels_of_pairs packed = {w, pairs * PANEL, PANEL};

@@ -161,21 +161,31 @@ INLINE void normalize_some(long n, float r, const float *x, const float *gain, f
   store_some(load_some(gain, n) * (load_some(x, n) * r), y, n);
 }
 
+/// Some rows at a time: first the factor of each, so that no multiplications wait for roots and quotients, then the multiplications.
 INLINE void normalize(
     const int registers, long rows, long columns, float epsilon, const float *x, long x_stride,
     const float *gain, float *inverse, float *y, long y_stride) {
+  const long some = 8;
+  const float share = 1 / (float)columns;
   const long x_later = later(rows, columns, x_stride), y_later = later(rows, columns, y_stride);
-  for (long row = 0; row < rows; row++, x += x_stride, y += y_stride) {
-    float mean = dot(registers, x, x, columns) / (float)columns;
-    float r = 1 / __builtin_elementwise_sqrt(mean + epsilon);
-    inverse[row] = r;
-    long i = 0;
-    for (; i + LANES <= columns; i += LANES) {
-      __builtin_prefetch(x + x_later + i);
-      __builtin_prefetch(y + y_later + i, 1);
-      normalize_some(LANES, r, x + i, gain + i, y + i);
+  for (long first = 0; first < rows; first += some) {
+    long end = least(rows, first + some);
+    for (long row = first; row < end; row++) {
+      const float *values = x + row * x_stride;
+      float mean = share * dot(registers, values, values, columns);
+      inverse[row] = 1 / __builtin_elementwise_sqrt(mean + epsilon);
     }
-    if (i < columns) normalize_some(columns - i, r, x + i, gain + i, y + i);
+    for (long row = first; row < end; row++) {
+      const float *from = x + row * x_stride;
+      float *to = y + row * y_stride, r = inverse[row];
+      long i = 0;
+      for (; i + LANES <= columns; i += LANES) {
+        __builtin_prefetch(from + x_later + i);
+        __builtin_prefetch(to + y_later + i, 1);
+        normalize_some(LANES, r, from + i, gain + i, to + i);
+      }
+      if (i < columns) normalize_some(columns - i, r, from + i, gain + i, to + i);
+    }
   }
 }
 
