@@ -145,7 +145,7 @@ void temper_multiply_packed_pairs(
   }
 }
 
-void temper_multiply_half_rows(
+void temper_sum_of_rounded_rows(
     long columns, long count, const float *x, const float *w, long w_stride, float *y) {
   FOR_PAIRS(temper_sum_rows)(columns, count, x, w, w_stride, y);
 }

@@ -63,10 +63,10 @@ void temper_round_half_row(long count, const float *x, int is_upper, float *word
 void temper_dots_of_rounded(
     long rows, long words, float scale, const float *x, const float *w, long w_stride, float *y);
 
-/// y[c] = the sum of x[i] w[i][c], with x rounded to bfloat16, and rows w[2 i] and w[2 i + 1] as `temper_round_half_row` makes them, in the same words;
-/// each two start `w_stride` words after the last.
-void temper_multiply_half_rows(
-    long columns, long inner, const float *x, const float *w, long w_stride, float *y);
+/// y[c] = the sum of x[i] w[i][c] over `count` rows, with x rounded to bfloat16, and rows w[2 i] and w[2 i + 1] as `temper_round_half_row` makes
+/// them, in the same words; each two start `w_stride` words after the last.
+void temper_sum_of_rounded_rows(
+    long columns, long count, const float *x, const float *w, long w_stride, float *y);
 
 /// What a causal mask leaves of a product, by row: all of it; for row r results up to column r + shift; or steps of the sum up to, or from,
 /// step r + shift, because the row's others are zero.

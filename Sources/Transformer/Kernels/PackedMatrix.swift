@@ -59,7 +59,7 @@ package struct PackedMatrix<Scalar: Real>: @unchecked Sendable {
 }
 
 /// What a `PackedMatrix` consists of: panels of sixteen columns of Wᵀ, the last one filled up with zeros; in each the first element of
-/// every column, then the second of every column, and so on. They are aligned for vector instructions.
+/// every column, then the second of every column, and so on. They are aligned for vector instructions, and in memory that somebody else keeps.
 public enum PackedElements<Scalar: Real>: @unchecked Sendable {
   case whole(UnsafeMutablePointer<Scalar>)
   /// Bfloat16, in words of two: a column of a panel and the same one of the next.

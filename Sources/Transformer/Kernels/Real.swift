@@ -25,6 +25,7 @@ public protocol Real: BinaryFloatingPoint, SIMDScalar, Codable, Sendable {
   ///   - columns: rows of W, which are the columns of a product with its transpose.
   ///   - inner: columns of W.
   ///   - products: whether products round W, and what is multiplied by it.
+  /// - Returns: the elements, and what keeps them alive.
   static func pack(
     columns: Int, inner: Int, _ w: UnsafePointer<Self>, wStride: Int, products: ProductPrecision
   ) -> PackedMemory<Self>

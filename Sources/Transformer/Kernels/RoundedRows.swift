@@ -29,7 +29,7 @@ extension Float {
     precondition(
       first >= 0 && x.count > 0 && first + (x.count + 1) / 2 <= w.rows
         && w.columns == wordsOfTwoRows(y.count), "shapes do not agree in a sum of rounded rows")
-    temper_multiply_half_rows(y.count, x.count, x.base, w[first].base, w.stride, y.base)
+    temper_sum_of_rounded_rows(y.count, x.count, x.base, w[first].base, w.stride, y.base)
   }
 }
 
