@@ -128,7 +128,6 @@ EACH_PROCESSOR(
     (long columns, long inner, const float *w, long w_stride, unsigned *packed), columns, inner,
     w, w_stride, packed)
 
-/// Some rows and steps at a time, as many as are rounded at once.
 void temper_multiply_packed_pairs(
     long rows, long columns, long inner, const float *x, long x_stride, const unsigned *w,
     float keep, float *y, long y_stride) {
