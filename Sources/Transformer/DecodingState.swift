@@ -74,9 +74,8 @@ public final class Decoder<Scalar: Real> {
 
   /// Room for the rows of one pass: some new characters of one text, or one of each.
   private let x, normalized, queryKeyValue, probabilities, attended, gateUp, hidden: Matrix<Scalar>
-  private let last, found: Matrix<Scalar>
-  /// The texts of one pass, where in the window of each its first new character is, and the new characters.
-  private var together: [Int] = []
+  private let found: Matrix<Scalar>
+  /// Of one pass: where in the window of each text its first new character is, and the new characters.
   private var positions: [Int] = []
   private var characters: [Int] = []
   private let inverse: Matrix<Scalar>
@@ -113,7 +112,6 @@ public final class Decoder<Scalar: Real> {
     attended = Matrix(rows: rows, columns: c.headWidth)
     gateUp = Matrix(rows: rows, columns: 2 * c.feedForward)
     hidden = Matrix(rows: rows, columns: c.feedForward)
-    last = Matrix(rows: texts, columns: c.width)
     inverse = Matrix(rows: 1, columns: rows)
     found = Matrix(rows: texts, columns: c.vocabularySize)
     logits = Matrix(rows: texts, columns: c.vocabularySize)
@@ -126,7 +124,8 @@ public final class Decoder<Scalar: Real> {
   public func append(_ tokens: [Int32], to text: Int) {
     precondition(!tokens.isEmpty, "nothing to append")
     states[text].append(tokens)
-    read(text)
+    readAllButLast(of: text)
+    pass(CollectionOfOne(text))
   }
 
   /// Adds one character to one text. Its row of `logits` then tells what follows it.
@@ -135,10 +134,11 @@ public final class Decoder<Scalar: Real> {
   @specialized(where Scalar == Double)
   public func append(_ token: Int32, to text: Int) {
     states[text].append(CollectionOfOne(token))
-    read(text)
+    readAllButLast(of: text)
+    pass(CollectionOfOne(text))
   }
 
-  /// Adds one character to each of some texts, in one pass where none of them starts its window anew.
+  /// Adds one character to each of some texts, in one pass for all of them.
   ///
   /// What `logits` then tells of a text is, to the last bit, what it would be if the text grew alone.
   ///
@@ -149,17 +149,11 @@ public final class Decoder<Scalar: Real> {
   @specialized(where Scalar == Double)
   public func append(eachOf tokens: [Int32], to texts: [Int]) {
     precondition(tokens.count == texts.count, "one character for each text")
-    together.removeAll(keepingCapacity: true)
     for (text, token) in zip(texts, tokens) {
-      let state = states[text]
-      state.append(CollectionOfOne(token))
-      if state.read == state.window.count - 1 {
-        together.append(text)
-      } else {
-        read(text)
-      }
+      states[text].append(CollectionOfOne(token))
+      readAllButLast(of: text)
     }
-    if !together.isEmpty { pass(together, rowsEach: 1) }
+    if !texts.isEmpty { pass(texts) }
   }
 
   /// Makes a text what another one is, its row of `logits` included.
@@ -169,17 +163,21 @@ public final class Decoder<Scalar: Real> {
     logits[other].copy(logits[text])
   }
 
-  /// Reads what is new in the window of one text.
-  private func read(_ text: Int) {
+  /// Reads what is new in the window of one text, but for its last character.
+  private func readAllButLast(of text: Int) {
     let state = states[text]
-    while state.read < state.window.count {
-      let rows = min(Self.rowsPerPass, state.window.count - state.read)
-      pass(CollectionOfOne(text), rowsEach: rows)
+    while state.window.count - 1 > state.read {
+      let unread = state.window.count - 1 - state.read
+      let passes = (unread + Self.rowsPerPass - 1) / Self.rowsPerPass
+      pass(CollectionOfOne(text), rowsEach: (unread + passes - 1) / passes, wantsLogits: false)
     }
   }
 
-  /// Takes the next `rowsEach` unread characters of each window through all layers.
-  private func pass(_ texts: some RandomAccessCollection<Int>, rowsEach: Int) {
+  /// Takes the next unread character of each window through all layers, up to the logits. Without these it can be several characters: their
+  /// keys and values are all that later ones need of them, so that the last layer comes to nothing else.
+  private func pass(
+    _ texts: some RandomAccessCollection<Int>, rowsEach: Int = 1, wantsLogits: Bool = true
+  ) {
     let c = model.configuration
     let head = c.headWidth
     let rows = 0..<texts.count * rowsEach
@@ -202,6 +200,7 @@ public final class Decoder<Scalar: Real> {
         x[characters.count].copy(model.parameters.embedding[Int(token)])
         characters.append(Int(token))
       }
+      state.markRead(rowsEach)
     }
     // A layer's rows and views are taken where it is: to copy it would count references to each of its matrices, which the threads that
     // generate have in common.
@@ -217,8 +216,10 @@ public final class Decoder<Scalar: Real> {
       }
       rotate(query, rowsEach: rowsEach)
       rotate(key, rowsEach: rowsEach)
+      cache.keep(layer: n, texts, positions: positions, each: rowsEach, qkv)
+      if n == c.layers - 1, !wantsLogits { return }
       cache.attend(
-        layer: n, texts, positions: positions, each: rowsEach, qkv, p: probabilities,
+        layer: n, texts, positions: positions, each: rowsEach, query, p: probabilities,
         into: attended)
       multiplyEachRow(attended, byTransposed: matrices[n].output.view, into: x, adding: true)
       normalize(x, weights[n].feedForwardNorm[0], into: normalized)
@@ -227,24 +228,15 @@ public final class Decoder<Scalar: Real> {
       multiplyEachRow(hidden, byTransposed: matrices[n].down.view, into: x, adding: true)
     }
 
-    for text in texts { states[text].markRead(rowsEach) }
-
-    // Of each text the last row counts. The residual stream of this pass is used up, so its normalization may replace it.
-    var last = x
-    if rowsEach > 1 {
-      last = self.last[rows: 0..<texts.count]
-      for i in 0..<texts.count { last[i].copy(x[(i + 1) * rowsEach - 1]) }
-    }
-    let ready = self.normalized[rows: 0..<texts.count]
-    normalize(last, model.parameters.finalNorm[0], into: ready)
+    normalize(x, model.parameters.finalNorm[0], into: normalized)
     // Mostly every text from the first on has one row, so that their logits lie one below the other.
     guard let first = texts.first else { return }
     let neighbours = first..<first + texts.count
     if texts.elementsEqual(neighbours) {
-      multiplyEachRow(ready, byTransposed: packed.head.view, into: logits[rows: neighbours])
+      multiplyEachRow(normalized, byTransposed: packed.head.view, into: logits[rows: neighbours])
     } else {
       let found = found[rows: 0..<texts.count]
-      multiplyEachRow(ready, byTransposed: packed.head.view, into: found)
+      multiplyEachRow(normalized, byTransposed: packed.head.view, into: found)
       for (i, text) in texts.enumerated() { logits[text].copy(found[i]) }
     }
   }

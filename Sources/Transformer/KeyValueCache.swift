@@ -59,18 +59,44 @@ struct KeyValueCache<Scalar: Real> {
     }
   }
 
-  /// Keeps the keys and values of some texts' next characters, and lets their queries attend to those and to all before.
+  /// Keeps the keys and values of some texts' next characters.
   ///
   /// - Parameters:
   ///   - n: the layer.
   ///   - positions: where in the window of each text its first new character is.
   ///   - each: how many characters each text has; with those of texts before it, their rows in what follows.
   ///   - qkv: (texts · each, 3 · head width): their queries, keys and values.
+  func keep(
+    layer n: Int, _ texts: some Collection<Int>, positions: [Int], each: Int, _ qkv: Matrix<Scalar>
+  ) {
+    let head = configuration.headWidth
+    for (i, text) in texts.enumerated() {
+      let first = text * places + positions[i]
+      for (place, row) in zip(first..., i * each..<(i + 1) * each) {
+        let new = qkv[row]
+        let (key, value) = (new[head..<2 * head], new[2 * head..<3 * head])
+        switch rows {
+        case .whole(let keys, let values):
+          keys[n][place].copy(key)
+          values[n][place].copy(value)
+        case .rounded(let keys, let values, _):
+          Scalar.round(key, into: keys[n][place])
+          Scalar.round(value, intoUpperHalves: place % 2 == 1, of: values[n][place / 2])
+        }
+      }
+    }
+  }
+
+  /// Lets the queries of the characters that were kept last attend to these and to all before.
+  ///
+  /// - Parameters:
+  ///   - n, texts, positions, each: as for `keep`.
+  ///   - q: (texts · each, head width): the queries.
   ///   - p: (texts · each, context), receives the probabilities.
   ///   - o: (texts · each, head width), overwritten.
   func attend(
     layer n: Int, _ texts: some Collection<Int>, positions: [Int], each: Int,
-    _ qkv: Matrix<Scalar>, p: Matrix<Scalar>, into o: Matrix<Scalar>
+    _ q: Matrix<Scalar>, p: Matrix<Scalar>, into o: Matrix<Scalar>
   ) {
     let head = configuration.headWidth
     let normalizer = configuration.attention
@@ -79,35 +105,26 @@ struct KeyValueCache<Scalar: Real> {
       let (keys, values) = (keys[n], values[n])
       for (i, text) in texts.enumerated() {
         let new = i * each..<(i + 1) * each
-        let place = text * places + positions[i]
-        for (place, row) in zip(place..., new) {
-          keys[place].copy(qkv[row][head..<2 * head])
-          values[place].copy(qkv[row][2 * head..<3 * head])
-        }
-        let seen = text * places..<place + each
+        let seen = text * places..<text * places + positions[i] + each
         if each == 1 {
           // Without views, for each of which a reference would be counted.
           Attention.forward(
-            by: normalizer, q: qkv[i][0..<head], k: keys, v: values, seen: seen,
+            by: normalizer, q: q[i], k: keys, v: values, seen: seen,
             p: p[i][0..<seen.count], o: o[i])
         } else {
           Attention.forward(
-            by: normalizer, q: qkv[rows: new][columns: 0..<head], k: keys[rows: seen],
-            v: values[rows: seen], p: p[rows: new][columns: 0..<seen.count], o: o[rows: new])
+            by: normalizer, q: q[rows: new], k: keys[rows: seen], v: values[rows: seen],
+            p: p[rows: new][columns: 0..<seen.count], o: o[rows: new])
         }
       }
     case .rounded(let keys, let values, let query):
       let (keys, values, query) = (keys[n], values[n], query[0])
       let scale = 1 / Scalar(head).squareRoot()
       for (i, text) in texts.enumerated() {
-        let place = text * places + positions[i]
-        for (place, row) in zip(place..., i * each..<(i + 1) * each) {
-          let new = qkv[row]
-          Scalar.round(new[0..<head], into: query)
-          Scalar.round(new[head..<2 * head], into: keys[place])
-          Scalar.round(
-            new[2 * head..<3 * head], intoUpperHalves: place % 2 == 1, of: values[place / 2])
-          let seen = text * places..<place + 1
+        let first = text * places
+        for (place, row) in zip((first + positions[i])..., i * each..<(i + 1) * each) {
+          Scalar.round(q[row], into: query)
+          let seen = first..<place + 1
           Attention.forward(
             by: normalizer, roundedQ: query, k: keys, v: values, seen: seen, scale: scale,
             p: p[row][0..<seen.count], o: o[row])

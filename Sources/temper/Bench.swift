@@ -162,6 +162,7 @@ struct Bench: ParsableCommand {
     row("one text, window full", g.full)
     row("\(g.texts) texts, one thread", g.together)
     row("\(g.texts) texts, \(threads.count) threads", g.togetherOnAllThreads)
+    row("  windows full", g.togetherFull)
   }
 
   private static func milliseconds(_ seconds: Double) -> String {
@@ -267,6 +268,7 @@ struct Bench: ParsableCommand {
       "filling": JSONValue(g.filling), "full": JSONValue(g.full), "texts": JSONValue(g.texts),
       "together": JSONValue(g.together),
       "together_on_all_threads": JSONValue(g.togetherOnAllThreads),
+      "together_full": JSONValue(g.togetherFull),
     ]
   }
 }

@@ -187,9 +187,10 @@ public struct StepBenchmark: Sendable {
 public struct GenerationBenchmark: Sendable, Equatable {
   /// Characters a second on one thread, while the window fills up for the first time, and for good.
   public let filling, full: Double
-  /// Texts that grew at once, and their characters a second in all, on one thread and on all threads.
+  /// Texts that grew at once, and their characters a second in all while their windows fill up: on one thread and on all threads. And on all
+  /// threads once their windows are full.
   public let texts: Int
-  public let together, togetherOnAllThreads: Double
+  public let together, togetherOnAllThreads, togetherFull: Double
 
   /// Measures a model with random weights.
   ///
@@ -234,14 +235,14 @@ public struct GenerationBenchmark: Sendable, Equatable {
     let many = max(2 * context, Int(seconds / perCharacter))
     let full = run(first, many)
 
-    func together(threads: Int) throws -> Double {
+    func together(prompt: String = "", threads: Int) throws -> Double {
       var length = min(16, context)
       var (rates, spent) = ([Double](), 0.0)
       while true {
         let clock = ContinuousClock()
         let start = clock.now
         let produced = try Generator.samples(
-          model, prompt: "", sampling: sampling, seed: 1, count: texts, length: length,
+          model, prompt: prompt, sampling: sampling, seed: 1, count: texts, length: length,
           threads: threads
         ).reduce(0) { $0 + $1.characters.count }
         let time = (clock.now - start).inSeconds
@@ -254,9 +255,12 @@ public struct GenerationBenchmark: Sendable, Equatable {
         }
       }
     }
+    // After a prompt that fills the window every `context` characters are read anew about as often.
+    let fullWindow = String(repeating: characters[0], count: context)
     return GenerationBenchmark(
       filling: Double(context) / Benchmark.median(filling), full: Double(many) / full,
       texts: texts, together: try together(threads: 1),
-      togetherOnAllThreads: try together(threads: threads))
+      togetherOnAllThreads: try together(threads: threads),
+      togetherFull: try together(prompt: fullWindow, threads: threads))
   }
 }
