@@ -45,7 +45,8 @@ INLINE integers halves_of(const float *x, long count) {
 
 INLINE void multiply_pairs(
     const int registers, long rows, long columns, long inner, long pairs, const float *x,
-    long x_stride, const float *w, float keep, float *y, long y_stride) {
+    long x_stride, const float *w, float keep, float *y, long y_stride,
+    struct temper_wanted *wanted) {
   static _Thread_local float floats[ROWS_OF_PAIRS * 2 * PAIRS] __attribute__((aligned(64)));
   for (long r = 0; r < rows; r++) {
     const float *row = x + r * x_stride;
@@ -56,7 +57,7 @@ INLINE void multiply_pairs(
     if (i < inner) store(as_floats(rounded(load_part(row + i, inner - i, 0))), to + i);
   }
   struct rows factor = {floats, 2 * PAIRS, 2};
-  struct panels_of_pairs packed = {w, pairs * PANEL, PANEL};
+  struct panels_of_pairs packed = {w, pairs * PANEL, PANEL, .wanted = wanted};
   // Of sixteen registers the other halves of the words take two, which sums would wait for otherwise.
   each_row_of_pairs(
       registers == 32 ? 32 : registers - 2, rows, columns, (inner + 1) / 2, 1, factor, packed, keep,
@@ -66,8 +67,8 @@ INLINE void multiply_pairs(
 EACH_PROCESSOR(
     void, temper_multiply_pairs_by_floats, multiply_pairs,
     (long rows, long columns, long inner, long pairs, const float *x, long x_stride,
-     const float *w, float keep, float *y, long y_stride),
-    rows, columns, inner, pairs, x, x_stride, w, keep, y, y_stride)
+     const float *w, float keep, float *y, long y_stride, struct temper_wanted *wanted),
+    rows, columns, inner, pairs, x, x_stride, w, keep, y, y_stride, wanted)
 
 INLINE void round_in_vectors(const int registers, long count, const float *x, float *words) {
   round_row(count, x, words);
@@ -130,7 +131,7 @@ EACH_PROCESSOR(
 
 void temper_multiply_packed_pairs(
     long rows, long columns, long inner, const float *x, long x_stride, const unsigned *w,
-    float keep, float *y, long y_stride) {
+    float keep, float *y, long y_stride, struct temper_wanted *wanted) {
   if (rows == 0) return;
   multiply_pairs_function *multiply = FOR_PAIRS(temper_multiply_pairs);
   long parts = (rows + ROWS_OF_PAIRS - 1) / ROWS_OF_PAIRS, part = (rows + parts - 1) / parts;
@@ -140,7 +141,7 @@ void temper_multiply_packed_pairs(
       multiply(
           least(rows - r, part), columns, least(inner - i, 2 * PAIRS), (inner + 1) / 2,
           x + r * x_stride + i, x_stride, (const float *)w + i / 2 * PANEL, i == 0 ? keep : 1,
-          y + r * y_stride, y_stride);
+          y + r * y_stride, y_stride, wanted);
   }
 }
 

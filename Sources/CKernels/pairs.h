@@ -1,6 +1,8 @@
 #ifndef PAIRS_H
 #define PAIRS_H
 
+#include "CKernels.h"
+
 // How many rows and words of each are rounded at once, at most, to stay in a near cache until they are multiplied.
 #define ROWS_OF_PAIRS 48L
 #define PAIRS 384L
@@ -9,7 +11,7 @@
 /// of two bfloat16, of which the first are multiplied.
 typedef void multiply_pairs_function(
     long rows, long columns, long inner, long pairs, const float *x, long x_stride, const float *w,
-    float keep, float *y, long y_stride);
+    float keep, float *y, long y_stride, struct temper_wanted *wanted);
 typedef void round_function(long count, const float *x, float *words);
 typedef void round_half_function(long count, const float *x, int is_upper, float *words);
 typedef void sum_rows_function(

@@ -39,11 +39,11 @@ INLINE integers halves_of(const float *x, long count) {
 
 void temper_multiply_pairs_at_once(
     long rows, long columns, long inner, long pairs, const float *x, long x_stride, const float *w,
-    float keep, float *y, long y_stride) {
+    float keep, float *y, long y_stride, struct temper_wanted *wanted) {
   static _Thread_local float words[ROWS_OF_PAIRS * PAIRS] __attribute__((aligned(64)));
   for (long r = 0; r < rows; r++, x += x_stride) round_row(inner, x, words + r * PAIRS);
   struct rows factor = {words, PAIRS, 1};
-  struct panels_of_pairs packed = {w, pairs * PANEL, PANEL};
+  struct panels_of_pairs packed = {w, pairs * PANEL, PANEL, .wanted = wanted};
   each_row_of_pairs(32, rows, columns, (inner + 1) / 2, 1, factor, packed, keep, y, y_stride);
 }
 

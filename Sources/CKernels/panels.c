@@ -39,12 +39,13 @@ INLINE void each_block(
 
 INLINE void multiply_packed(
     const int registers, long rows, long columns, long inner, const float *x, long x_stride,
-    const float *w, float keep, float *y, long y_stride) {
+    const float *w, float keep, float *y, long y_stride, struct temper_wanted *wanted) {
   struct rows stored = {x, x_stride, 1};
   // Whole panels, with all steps about as much as a product lays out at once.
   long some = (STEPS * COLUMNS / inner + PANEL) / PANEL * PANEL;
   for (long c = 0; c < columns; c += some) {
-    struct panels_of_floats packed = {w + c * inner, PANEL * inner, PANEL, rows > 1};
+    struct panels_of_floats packed = {
+        w + c * inner, PANEL * inner, PANEL, rows > 1, .wanted = wanted};
     each_block(
         registers, rows, least(columns - c, some), inner, 1, stored, packed, keep, y + c, y_stride);
   }
@@ -52,22 +53,22 @@ INLINE void multiply_packed(
 
 INLINE void multiply_packed_bfloat16(
     const int registers, long rows, long columns, long inner, const float *x, long x_stride,
-    const unsigned short *w, float keep, float *y, long y_stride) {
+    const unsigned short *w, float keep, float *y, long y_stride, struct temper_wanted *wanted) {
   struct rows stored = {x, x_stride, 1};
-  struct panels_of_halves packed = {w, 2 * PANEL * inner, 2 * PANEL};
+  struct panels_of_halves packed = {w, 2 * PANEL * inner, 2 * PANEL, .wanted = wanted};
   each_row_of_halves(registers, rows, columns, inner, 1, stored, packed, keep, y, y_stride);
 }
 
 EACH_PROCESSOR(
     void, temper_multiply_packed, multiply_packed,
     (long rows, long columns, long inner, const float *x, long x_stride, const float *w,
-     float keep, float *y, long y_stride),
-    rows, columns, inner, x, x_stride, w, keep, y, y_stride)
+     float keep, float *y, long y_stride, struct temper_wanted *wanted),
+    rows, columns, inner, x, x_stride, w, keep, y, y_stride, wanted)
 EACH_PROCESSOR(
     void, temper_multiply_packed_bfloat16, multiply_packed_bfloat16,
     (long rows, long columns, long inner, const float *x, long x_stride, const unsigned short *w,
-     float keep, float *y, long y_stride),
-    rows, columns, inner, x, x_stride, w, keep, y, y_stride)
+     float keep, float *y, long y_stride, struct temper_wanted *wanted),
+    rows, columns, inner, x, x_stride, w, keep, y, y_stride, wanted)
 
 /// Panels of columns of w, a few at a time: more than one, to read whole stretches of memory, but no more than the nearest
 /// cache has room for where all panels begin.

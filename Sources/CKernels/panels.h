@@ -7,12 +7,14 @@
 //   NAME(name)         a name for each type
 
 /// Panels of w from the panel `index` on, how many elements it is from panels that share their steps to the next and from a step to the next,
-/// and whether they are yet to come from memory. Of the panels after those of a tile, memory is asked meanwhile for one of so many parts.
+/// and whether they are yet to come from memory. Of the panels after those of a tile, memory is asked meanwhile for one of so many parts. And what
+/// else is asked for, or null.
 struct NAME(panels) {
   const WEIGHT *first;
   long panel, step;
   int is_far;
   long index, part, parts;
+  struct temper_wanted *wanted;
 };
 
 /// Where a step of a panel is.
@@ -55,6 +57,7 @@ INLINE void NAME(tile)(
       for (long i = (w.part * inner + start) / w.parts; i < (w.part * inner + end) / w.parts; i++)
         UNROLL for (long p = 0; p < PANELS; p += TOGETHER)
           __builtin_prefetch(NAME(step)(w, PANELS + p, i), 0, SECOND_CACHE);
+    if (w.wanted) ask(w.wanted);
     for (long i = start; i < end; i++) {
       vector steps[8];
       UNROLL for (long p = 0; p < PANELS; p++)

@@ -64,6 +64,20 @@ INLINE long strip(const int registers, long rows) {
   return 2 * last >= full ? least(rows, full) : (rows + count - 1) / count;
 }
 
+/// Asks for the next lines of what is wanted, so few that a tile's multiplications go on meanwhile.
+INLINE void ask(struct temper_wanted *wanted) {
+  const long lines = 16, bytes = 64;
+  if (wanted->count == 0) return;
+  struct temper_stretch *stretch = wanted->next;
+  for (long i = 0; i < lines; i++)
+    __builtin_prefetch(stretch->first + i * bytes, 0, SECOND_CACHE);
+  stretch->first += lines * bytes;
+  stretch->bytes -= lines * bytes;
+  if (stretch->bytes > 0) return;
+  wanted->next++;
+  wanted->count--;
+}
+
 /// y = results + keep y, where a tile has more columns than y. By itself, so that tiles, of which most are whole, are short.
 __attribute__((noinline, unused)) static void keep_columns(
     long rows, long columns, const float *results, long stride, float keep, float *y,

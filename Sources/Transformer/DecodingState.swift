@@ -71,13 +71,15 @@ public final class Decoder<Scalar: Real> {
   private let packed: PackedWeights<Scalar>
   private let cache: KeyValueCache<Scalar>
   private let firstProjections: FirstProjections<Scalar>?
+  private let ahead: ReadAhead
 
   /// Room for the rows of one pass: some new characters of one text, or one of each.
   private let x, normalized, queryKeyValue, probabilities, attended, gateUp, hidden: Matrix<Scalar>
   private let found: Matrix<Scalar>
-  /// Of one pass: where in the window of each text its first new character is, and the new characters.
-  private var positions: [Int] = []
+  /// Of one pass: the new characters, what each of them sees, and where in the window of each text its first one is.
   private var characters: [Int] = []
+  private var seen: [Range<Int>] = []
+  private var positions: [Int] = []
   private let inverse: Matrix<Scalar>
 
   /// New characters of a text that go through the layers at once: enough for fast products, and no more memory than that.
@@ -104,6 +106,8 @@ public final class Decoder<Scalar: Real> {
     states = (0..<texts).map { _ in DecodingState(c) }
     cache = KeyValueCache(c, texts: texts, products: packed.products)
     firstProjections = FirstProjections(c)
+    // Keys and values of each.
+    ahead = ReadAhead(stretches: 2 * texts)
     let rows = max(texts, Self.rowsPerPass)
     x = Matrix(rows: rows, columns: c.width)
     normalized = Matrix(rows: rows, columns: c.width)
@@ -191,14 +195,21 @@ public final class Decoder<Scalar: Real> {
       RMSNorm.forward(x, gain: gain, epsilon: epsilon, inverse: inverse[0], into: y)
     }
 
-    positions.removeAll(keepingCapacity: true)
+    // With one text products wait for memory themselves.
+    let ahead = texts.count > 1 ? self.ahead : nil
+    ahead?.removeAll()
+
     characters.removeAll(keepingCapacity: true)
+    seen.removeAll(keepingCapacity: true)
+    positions.removeAll(keepingCapacity: true)
     for text in texts {
       let state = states[text]
       positions.append(state.read)
-      for token in state.window[state.read..<state.read + rowsEach] {
-        x[characters.count].copy(model.parameters.embedding[Int(token)])
-        characters.append(Int(token))
+      for place in state.read..<state.read + rowsEach {
+        let character = Int(state.window[place])
+        x[characters.count].copy(model.parameters.embedding[character])
+        characters.append(character)
+        seen.append(cache.seen(in: text, from: place))
       }
       state.markRead(rowsEach)
     }
@@ -209,23 +220,28 @@ public final class Decoder<Scalar: Real> {
       let known = n == 0 ? firstProjections : nil
       if known?.recall(characters, into: qkv) != true {
         normalize(x, weights[n].attentionNorm[0], into: normalized)
-        multiplyEachRow(normalized, byTransposed: matrices[n].queryKeyValue.view, into: qkv)
+        multiplyEachRow(
+          normalized, byTransposed: matrices[n].queryKeyValue.view, into: qkv, asking: ahead)
         normalize(query, weights[n].queryNorm[0], into: query)
         normalize(key, weights[n].keyNorm[0], into: key)
         known?.keep(characters, qkv)
       }
       rotate(query, rowsEach: rowsEach)
       rotate(key, rowsEach: rowsEach)
-      cache.keep(layer: n, texts, positions: positions, each: rowsEach, qkv)
+      cache.keep(layer: n, seen: seen, qkv)
       if n == c.layers - 1, !wantsLogits { return }
       cache.attend(
-        layer: n, texts, positions: positions, each: rowsEach, query, p: probabilities,
-        into: attended)
-      multiplyEachRow(attended, byTransposed: matrices[n].output.view, into: x, adding: true)
+        layer: n, seen: seen, each: rowsEach, query, p: probabilities, into: attended)
+      // The last layer's products ask for what the first layer of the next pass reads.
+      if let ahead { cache.ask(layer: (n + 1) % c.layers, seen: seen, through: ahead) }
+      multiplyEachRow(
+        attended, byTransposed: matrices[n].output.view, into: x, adding: true, asking: ahead)
       normalize(x, weights[n].feedForwardNorm[0], into: normalized)
-      multiplyEachRow(normalized, byTransposed: matrices[n].gateUp.view, into: gateUp)
+      multiplyEachRow(
+        normalized, byTransposed: matrices[n].gateUp.view, into: gateUp, asking: ahead)
       FeedForward.forward(gateUp: gateUp, into: hidden)
-      multiplyEachRow(hidden, byTransposed: matrices[n].down.view, into: x, adding: true)
+      multiplyEachRow(
+        hidden, byTransposed: matrices[n].down.view, into: x, adding: true, asking: ahead)
     }
 
     normalize(x, model.parameters.finalNorm[0], into: normalized)

@@ -59,30 +59,29 @@ struct KeyValueCache<Scalar: Real> {
     }
   }
 
-  /// Keeps the keys and values of some texts' next characters.
+  /// Where the keys and values of a text are up to a place in its window: rows of all keys, of which one in that place sees these.
+  func seen(in text: Int, from place: Int) -> Range<Int> {
+    text * places..<text * places + place + 1
+  }
+
+  /// Keeps the keys and values of new characters.
   ///
   /// - Parameters:
   ///   - n: the layer.
-  ///   - positions: where in the window of each text its first new character is.
-  ///   - each: how many characters each text has; with those of texts before it, their rows in what follows.
-  ///   - qkv: (texts · each, 3 · head width): their queries, keys and values.
-  func keep(
-    layer n: Int, _ texts: some Collection<Int>, positions: [Int], each: Int, _ qkv: Matrix<Scalar>
-  ) {
+  ///   - seen: what each of them sees, itself last.
+  ///   - qkv: (characters, 3 · head width): their queries, keys and values.
+  func keep(layer n: Int, seen: [Range<Int>], _ qkv: Matrix<Scalar>) {
     let head = configuration.headWidth
-    for (i, text) in texts.enumerated() {
-      let first = text * places + positions[i]
-      for (place, row) in zip(first..., i * each..<(i + 1) * each) {
-        let new = qkv[row]
-        let (key, value) = (new[head..<2 * head], new[2 * head..<3 * head])
-        switch rows {
-        case .whole(let keys, let values):
-          keys[n][place].copy(key)
-          values[n][place].copy(value)
-        case .rounded(let keys, let values, _):
-          Scalar.round(key, into: keys[n][place])
-          Scalar.round(value, intoUpperHalves: place % 2 == 1, of: values[n][place / 2])
-        }
+    for row in 0..<qkv.rows {
+      let place = seen[row].upperBound - 1
+      let (key, value) = (qkv[row][head..<2 * head], qkv[row][2 * head..<3 * head])
+      switch rows {
+      case .whole(let keys, let values):
+        keys[n][place].copy(key)
+        values[n][place].copy(value)
+      case .rounded(let keys, let values, _):
+        Scalar.round(key, into: keys[n][place])
+        Scalar.round(value, intoUpperHalves: place % 2 == 1, of: values[n][place / 2])
       }
     }
   }
@@ -90,45 +89,55 @@ struct KeyValueCache<Scalar: Real> {
   /// Lets the queries of the characters that were kept last attend to these and to all before.
   ///
   /// - Parameters:
-  ///   - n, texts, positions, each: as for `keep`.
-  ///   - q: (texts · each, head width): the queries.
-  ///   - p: (texts · each, context), receives the probabilities.
-  ///   - o: (texts · each, head width), overwritten.
+  ///   - n, seen: as for `keep`.
+  ///   - each: how many of the characters come from one text, one after the other.
+  ///   - q: (characters, head width): the queries.
+  ///   - p: (characters, context), receives the probabilities.
+  ///   - o: (characters, head width), overwritten.
   func attend(
-    layer n: Int, _ texts: some Collection<Int>, positions: [Int], each: Int,
-    _ q: Matrix<Scalar>, p: Matrix<Scalar>, into o: Matrix<Scalar>
+    layer n: Int, seen: [Range<Int>], each: Int, _ q: Matrix<Scalar>, p: Matrix<Scalar>,
+    into o: Matrix<Scalar>
   ) {
-    let head = configuration.headWidth
     let normalizer = configuration.attention
     switch rows {
+    case .whole(let keys, let values) where each == 1:
+      // Without views, for each of which a reference would be counted.
+      for row in 0..<q.rows {
+        Attention.forward(
+          by: normalizer, q: q[row], k: keys[n], v: values[n], seen: seen[row],
+          p: p[row][0..<seen[row].count], o: o[row])
+      }
     case .whole(let keys, let values):
-      let (keys, values) = (keys[n], values[n])
-      for (i, text) in texts.enumerated() {
-        let new = i * each..<(i + 1) * each
-        let seen = text * places..<text * places + positions[i] + each
-        if each == 1 {
-          // Without views, for each of which a reference would be counted.
-          Attention.forward(
-            by: normalizer, q: q[i], k: keys, v: values, seen: seen,
-            p: p[i][0..<seen.count], o: o[i])
-        } else {
-          Attention.forward(
-            by: normalizer, q: q[rows: new], k: keys[rows: seen], v: values[rows: seen],
-            p: p[rows: new][columns: 0..<seen.count], o: o[rows: new])
-        }
+      for first in stride(from: 0, to: q.rows, by: each) {
+        let new = first..<first + each
+        let seen = seen[new.upperBound - 1]
+        Attention.forward(
+          by: normalizer, q: q[rows: new], k: keys[n][rows: seen], v: values[n][rows: seen],
+          p: p[rows: new][columns: 0..<seen.count], o: o[rows: new])
       }
     case .rounded(let keys, let values, let query):
-      let (keys, values, query) = (keys[n], values[n], query[0])
-      let scale = 1 / Scalar(head).squareRoot()
-      for (i, text) in texts.enumerated() {
-        let first = text * places
-        for (place, row) in zip((first + positions[i])..., i * each..<(i + 1) * each) {
-          Scalar.round(q[row], into: query)
-          let seen = first..<place + 1
-          Attention.forward(
-            by: normalizer, roundedQ: query, k: keys, v: values, seen: seen, scale: scale,
-            p: p[row][0..<seen.count], o: o[row])
-        }
+      Attention.forward(
+        by: normalizer, q: q, rounded: query[0], k: keys[n], v: values[n], seen: seen, p: p, o: o)
+    }
+  }
+
+  /// Has the keys and values that some texts see in a layer asked for, in the order in which `attend` reads them.
+  ///
+  /// - Parameters:
+  ///   - n, seen: as for `keep`.
+  ///   - ahead: receives them; what it had is forgotten.
+  func ask(layer n: Int, seen: [Range<Int>], through ahead: ReadAhead) {
+    ahead.removeAll()
+    switch rows {
+    case .whole(let keys, let values):
+      for seen in seen {
+        ahead.add(keys[n], rows: seen)
+        ahead.add(values[n], rows: seen)
+      }
+    case .rounded(let keys, let values, _):
+      for seen in seen { ahead.add(keys[n], rows: seen) }
+      for seen in seen {
+        ahead.add(values[n], rows: seen.lowerBound / 2..<(seen.upperBound + 1) / 2)
       }
     }
   }

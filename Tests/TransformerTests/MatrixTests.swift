@@ -268,6 +268,33 @@ import Transformer
     check(Double.self, tolerance: 1e-12)
   }
 
+  /// What is asked for meanwhile changes no product, and is asked for once. Too much for a near cache is not taken on.
+  @Test(arguments: [ProductPrecision.float32, .bfloat16])
+  func askingAhead(products: ProductPrecision) {
+    var random = SeededValues(seed: 6)
+    let (x, w): (Matrix<Float>, Matrix<Float>) = (random.matrix(13, 128), random.matrix(70, 128))
+    let packed = PackedMatrix(w, products: products)
+    let (expected, y) = (Matrix<Float>(rows: 13, columns: 70), Matrix<Float>(rows: 13, columns: 70))
+    multiplyEachRow(x, byTransposed: packed, into: expected)
+
+    let ahead = ReadAhead(stretches: 3)
+    let soon = Matrix<Float>(rows: 20, columns: 16)
+    ahead.add(soon, rows: 0..<5)
+    ahead.add(soon, rows: 5..<5)
+    ahead.add(Matrix<Float>(rows: 1 << 12, columns: 64), rows: 0..<1 << 12)
+    ahead.add(soon, rows: 5..<20)
+    #expect(ahead.count == 2)
+    multiplyEachRow(x, byTransposed: packed, into: y, asking: ahead)
+    #expect(y.elements == expected.elements)
+    #expect(ahead.count == 0)
+
+    ahead.add(soon, rows: 0..<1)
+    ahead.removeAll()
+    #expect(ahead.count == 0)
+    for row in 0..<5 { ahead.add(soon, rows: row..<row + 1) }
+    #expect(ahead.count == 3)
+  }
+
   /// Rows, columns and steps in blocks: each row is what it is alone.
   @Test(arguments: [(150, 40, 33), (300, 530, 400), (20, 70, 3_000)])
   func manyRows(rows: Int, columns: Int, inner: Int) {

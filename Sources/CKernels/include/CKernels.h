@@ -16,24 +16,37 @@ void temper_pack(long columns, long inner, const float *w, long w_stride, float 
 int temper_pack_bfloat16(
     long columns, long inner, const float *w, long w_stride, unsigned short *packed);
 
+/// Memory that is read soon: `count` stretches of so many bytes.
+struct temper_stretch {
+  const char *first;
+  long bytes;
+};
+struct temper_wanted {
+  struct temper_stretch *next;
+  long count;
+};
+
 /// y[r][c] = x[r] . w[c] + keep * y[r][c] for r in 0..<rows, c in 0..<columns, where w is packed.
 ///
 /// Every product of two rows adds up in the same order, however many rows there are: a text that is generated beside
 /// others gets the logits that it gets alone, to the last bit. BLAS promises no such thing.
 ///
-/// x has `rows` rows of `inner` floats; each row of x and y starts `stride` floats after the last.
+/// x has `rows` rows of `inner` floats; each row of x and y starts `stride` floats after the last. `wanted` may be null: of it a bit at a time is
+/// brought near while the product computes, and taken out.
 void temper_multiply_packed(
     long rows, long columns, long inner,
     const float *x, long x_stride,
     const float *w,
-    float keep, float *y, long y_stride);
+    float keep, float *y, long y_stride,
+    struct temper_wanted *wanted);
 
 /// The same for bfloat16: half as much to read from memory, and to the last bit what the floats give.
 void temper_multiply_packed_bfloat16(
     long rows, long columns, long inner,
     const float *x, long x_stride,
     const unsigned short *w,
-    float keep, float *y, long y_stride);
+    float keep, float *y, long y_stride,
+    struct temper_wanted *wanted);
 
 /// Lays a matrix out for `temper_multiply_packed_pairs`: rounded to bfloat16, in panels of sixteen rows of w, as words with one step of a row in the
 /// lower half and the next one in the upper. `packed` has room for half of `inner`, rounded up, times as many as `columns` rounded up
@@ -49,7 +62,8 @@ void temper_multiply_packed_pairs(
     long rows, long columns, long inner,
     const float *x, long x_stride,
     const unsigned *w,
-    float keep, float *y, long y_stride);
+    float keep, float *y, long y_stride,
+    struct temper_wanted *wanted);
 
 /// Rounds a row of floats to bfloat16, in words of two: an element in the lower half and the next one in the upper. `words` has room for half of
 /// `count` rounded up to a multiple of 32; what is missing is zero. Words are handed over as floats, which they are not.

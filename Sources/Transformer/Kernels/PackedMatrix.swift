@@ -100,17 +100,20 @@ extension PackedElements {
 /// y = x · Wᵀ, or y += x · Wᵀ when `adding`, for rows x that must not influence one another: to the last bit, a row's result is the
 /// same however many rows there are, and whether W is kept in halves. If W was packed for products in bfloat16, x is rounded.
 ///
+/// - Parameter ahead: what is asked for meanwhile.
 /// - Precondition: the shapes agree, (n, k) · (m, k)ᵀ = (n, m), and y shares no memory with x.
 package func multiplyEachRow<Scalar: Real>(
   _ x: Matrix<Scalar>, byTransposed w: PackedMatrix<Scalar>, into y: Matrix<Scalar>,
-  adding: Bool = false
+  adding: Bool = false, asking ahead: ReadAhead? = nil
 ) {
-  withExtendedLifetime(w) { multiplyEachRow(x, byTransposed: w.view, into: y, adding: adding) }
+  withExtendedLifetime(w) {
+    multiplyEachRow(x, byTransposed: w.view, into: y, adding: adding, asking: ahead)
+  }
 }
 
 func multiplyEachRow<Scalar: Real>(
   _ x: Matrix<Scalar>, byTransposed w: PackedMatrix<Scalar>.View, into y: Matrix<Scalar>,
-  adding: Bool = false
+  adding: Bool = false, asking ahead: ReadAhead? = nil
 ) {
   precondition(
     x.columns == w.columns && x.rows == y.rows && w.rows == y.columns,
@@ -119,7 +122,7 @@ func multiplyEachRow<Scalar: Real>(
   defer { Probes.current?.leave() }
   Scalar.multiply(
     rows: x.rows, columns: w.rows, inner: x.columns, x.base, xStride: x.stride,
-    packed: w.elements, keep: adding ? 1 : 0, y.base, yStride: y.stride)
+    packed: w.elements, keep: adding ? 1 : 0, y.base, yStride: y.stride, asking: ahead)
 }
 
 extension Float {
@@ -153,15 +156,16 @@ extension Float {
   public static func multiply(
     rows: Int, columns: Int, inner: Int,
     _ x: UnsafePointer<Float>, xStride: Int, packed w: PackedElements<Float>,
-    keep: Float, _ y: UnsafeMutablePointer<Float>, yStride: Int
+    keep: Float, _ y: UnsafeMutablePointer<Float>, yStride: Int, asking ahead: ReadAhead?
   ) {
+    let wanted = ahead?.wanted
     switch w {
     case .whole(let w):
-      temper_multiply_packed(rows, columns, inner, x, xStride, w, keep, y, yStride)
+      temper_multiply_packed(rows, columns, inner, x, xStride, w, keep, y, yStride, wanted)
     case .halves(let w):
-      temper_multiply_packed_bfloat16(rows, columns, inner, x, xStride, w, keep, y, yStride)
+      temper_multiply_packed_bfloat16(rows, columns, inner, x, xStride, w, keep, y, yStride, wanted)
     case .pairs(let w):
-      temper_multiply_packed_pairs(rows, columns, inner, x, xStride, w, keep, y, yStride)
+      temper_multiply_packed_pairs(rows, columns, inner, x, xStride, w, keep, y, yStride, wanted)
     }
   }
 }
@@ -202,7 +206,7 @@ extension Double {
   public static func multiply(
     rows: Int, columns: Int, inner: Int,
     _ x: UnsafePointer<Double>, xStride: Int, packed w: PackedElements<Double>,
-    keep: Double, _ y: UnsafeMutablePointer<Double>, yStride: Int
+    keep: Double, _ y: UnsafeMutablePointer<Double>, yStride: Int, asking ahead: ReadAhead?
   ) {
     func product(_ x: Double, column: Int, _ i: Int) -> Double {
       switch w {

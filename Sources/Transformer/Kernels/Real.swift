@@ -19,7 +19,7 @@ public protocol Real: BinaryFloatingPoint, SIMDScalar, Codable, Sendable {
     _ b: UnsafePointer<Self>, bStride: Int, transposeB: Bool,
     reach: Reach, keep: Self, _ c: UnsafeMutablePointer<Self>, cStride: Int)
 
-  /// Lays out W for `multiply(rows:columns:inner:_:xStride:packed:keep:_:yStride:)`; see `PackedMatrix`.
+  /// Lays out W for `multiply(rows:columns:inner:_:xStride:packed:keep:_:yStride:asking:)`; see `PackedMatrix`.
   ///
   /// - Parameters:
   ///   - columns: rows of W, which are the columns of a product with its transpose.
@@ -40,11 +40,12 @@ public protocol Real: BinaryFloatingPoint, SIMDScalar, Codable, Sendable {
 
   /// y[r][c] = x[r] · w[c] + keep · y[r][c]: each row of x with each row of a packed W.
   ///
-  /// What a row of y becomes depends on that row of x alone, to the last bit, and not on how many others there are.
+  /// What a row of y becomes depends on that row of x alone, to the last bit, and not on how many others there are. What is `ahead` may be asked for
+  /// meanwhile.
   static func multiply(
     rows: Int, columns: Int, inner: Int,
     _ x: UnsafePointer<Self>, xStride: Int, packed w: PackedElements<Self>,
-    keep: Self, _ y: UnsafeMutablePointer<Self>, yStride: Int)
+    keep: Self, _ y: UnsafeMutablePointer<Self>, yStride: Int, asking ahead: ReadAhead?)
 
   /// Rounds a row to bfloat16, two elements to a word.
   /// - Parameter words: words in the place of floats, `wordsOfRow(x.count)`; overwritten.

@@ -70,24 +70,33 @@ package enum Attention {
       reach: .whole, keep: 0, o.base, cStride: o.count)
   }
 
-  /// The same with everything that is multiplied rounded to bfloat16; see `KeyValueCache`.
+  /// The same for queries one by one, with everything that is multiplied rounded to bfloat16; see `KeyValueCache`. The scores of all come first, then
+  /// the probabilities, then the sums, so that what one query waits for another one uses.
   ///
   /// - Parameters:
-  ///   - roundedQ: the query.
-  ///   - k, v: among others the keys of all positions, and their values two by two; those of a text begin at an even row of k.
-  ///   - seen: the rows of k that these are.
-  ///   - scale: 1 / √h.
-  ///   - p: receives the probabilities, as many as rows are seen.
-  ///   - o: h elements, overwritten.
-  package static func forward<Scalar: Real>(
-    by normalizer: Normalizer, roundedQ q: Row<Float>, k: Matrix<Float>, v: Matrix<Float>,
-    seen: Range<Int>, scale: Scalar, p: Row<Scalar>, o: Row<Scalar>
+  ///   - q: (m, h), the queries.
+  ///   - rounded: room for one of them.
+  ///   - k, v: the keys of all positions, and their values two by two; those of a text begin at an even row of k.
+  ///   - seen: the rows of k that each query sees.
+  ///   - p: (m, at least as many columns as rows are seen), receives the probabilities.
+  ///   - o: (m, h), overwritten.
+  static func forward<Scalar: Real>(
+    by normalizer: Normalizer, q: Matrix<Scalar>, rounded query: Row<Float>, k: Matrix<Float>,
+    v: Matrix<Float>, seen: [Range<Int>], p: Matrix<Scalar>, o: Matrix<Scalar>
   ) {
     Probes.current?.enter(.attention)
     defer { Probes.current?.leave() }
-    Scalar.multiply(q, rounded: k, rows: seen, scale: scale, into: p)
-    normalizer.apply(p)
-    Scalar.multiply(p, roundedByTwo: v, from: seen.lowerBound / 2, into: o)
+    let scale = 1 / Scalar(q.columns).squareRoot()
+    for row in 0..<q.rows {
+      Scalar.round(q[row], into: query)
+      Scalar.multiply(
+        query, rounded: k, rows: seen[row], scale: scale, into: p[row][0..<seen[row].count])
+    }
+    for row in 0..<q.rows { normalizer.apply(p[row][0..<seen[row].count]) }
+    for row in 0..<q.rows {
+      Scalar.multiply(
+        p[row][0..<seen[row].count], roundedByTwo: v, from: seen[row].lowerBound / 2, into: o[row])
+    }
   }
 
   /// With the normalizer's derivative in the middle, which is ds = p (dp - Σ_j p_j dp_j) for softmax:
