@@ -204,6 +204,14 @@ public struct GenerationBenchmark: Sendable, Equatable {
   ) throws -> GenerationBenchmark {
     let parameters = Parameters<Float>(configuration)
     parameters.initialize(seed: 1)
+    // What training starts at zero, it changes: zeros could be kept in halves, and make all characters as probable.
+    let noise = CounterGenerator(seed: 1, stream: .weights)
+    for entry in parameters.entries where entry.role == .output || entry.role == .head {
+      let deviation = 1 / Double(entry.shape[1]).squareRoot()
+      for i in entry.range {
+        parameters.elements[i] = Float(deviation * noise.normals(at: UInt64(i)).0)
+      }
+    }
     if inHalves {
       let elements = parameters.elements
       for i in 0..<elements.count {
