@@ -12,16 +12,19 @@ public final class Storage<Scalar: Real>: @unchecked Sendable {
   public let base: UnsafeMutablePointer<Scalar>
   /// How many scalars there are.
   public let count: Int
+  private let memory: UnsafeMutableRawPointer
 
   /// Allocates `count` zeros.
   public init(count: Int) {
     let bytes = max(count, 1) * MemoryLayout<Scalar>.stride
     // All bits of a floating-point zero are zero.
-    base = Memory.zeros(bytes: bytes).bindMemory(to: Scalar.self, capacity: max(count, 1))
+    let zeros: UnsafeMutableRawPointer
+    (zeros, memory) = Memory.zeros(bytes: bytes)
+    base = zeros.bindMemory(to: Scalar.self, capacity: max(count, 1))
     self.count = count
   }
 
-  deinit { free(base) }
+  deinit { free(memory) }
 }
 
 /// A row-major view of `rows` x `columns` scalars, each row `stride` scalars after the last.

@@ -20,17 +20,20 @@ public enum Memory {
   /// more it computes on; large pages are fewer.
   private static let largePage = 1 << 21
 
-  /// Zeros, aligned for vector instructions, in large pages as far as they fill some; to be given back with `free`.
-  static func zeros(bytes: Int) -> UnsafeMutableRawPointer {
-    var memory: UnsafeMutableRawPointer?
-    guard posix_memalign(&memory, bytes < largePage ? 64 : largePage, bytes) == 0, let memory,
-      bytes < large || Blas.hasRoom
-    else { whenExhausted(bytes) }
+  /// Zeros, aligned for vector instructions, in large pages as far as they fill some.
+  /// - Returns: where they are, and what is to be given back with `free`.
+  static func zeros(bytes: Int) -> (zeros: UnsafeMutableRawPointer, toFree: UnsafeMutableRawPointer)
+  {
+    let alignment = bytes < largePage ? 64 : largePage
+    // Large pieces come as zeros from the system, untouched until somebody needs them.
+    guard let memory = calloc(1, bytes + alignment), bytes < large || Blas.hasRoom else {
+      whenExhausted(bytes)
+    }
+    let zeros = memory.alignedUp(toMultipleOf: alignment)
     #if canImport(Glibc)
       // A wish: where the system has no large pages, nothing changes.
-      madvise(memory, bytes / largePage * largePage, MADV_HUGEPAGE)
+      madvise(zeros, bytes / largePage * largePage, MADV_HUGEPAGE)
     #endif
-    memset(memory, 0, bytes)
-    return memory
+    return (zeros, memory)
   }
 }

@@ -136,10 +136,13 @@ extension Float {
       temper_pack_pairs(columns, inner, w, wStride, pairs)
       return (.pairs(pairs), memory)
     }
-    let words = Packed.count(columns: (columns + 31) / 32 * 16, inner: inner)
-    let (halves, memory) = Packed.room(words: words, as: UInt16.self)
-    if temper_pack_bfloat16(columns, inner, w, wStride, halves) != 0 {
-      return (.halves(halves), memory)
+    // Mostly the first row tells already that a matrix is not bfloat16.
+    if (0..<inner).allSatisfy({ w[$0].bitPattern & 0xFFFF == 0 }) {
+      let words = Packed.count(columns: (columns + 31) / 32 * 16, inner: inner)
+      let (halves, memory) = Packed.room(words: words, as: UInt16.self)
+      if temper_pack_bfloat16(columns, inner, w, wStride, halves) != 0 {
+        return (.halves(halves), memory)
+      }
     }
     let panels = Packed.room(columns: columns, inner: inner)
     pack(columns: columns, inner: inner, w, wStride: wStride, into: panels.base)
