@@ -76,10 +76,9 @@ public final class Decoder<Scalar: Real> {
   /// Room for the rows of one pass: some new characters of one text, or one of each.
   private let x, normalized, queryKeyValue, probabilities, attended, gateUp, hidden: Matrix<Scalar>
   private let found: Matrix<Scalar>
-  /// Of one pass: the new characters, what each of them sees, and where in the window of each text its first one is.
+  /// Of one pass: the new characters, and what each of them sees, itself last.
   private var characters: [Int] = []
   private var seen: [Range<Int>] = []
-  private var positions: [Int] = []
   private let inverse: Matrix<Scalar>
 
   /// New characters of a text that go through the layers at once: enough for fast products, and no more memory than that.
@@ -197,14 +196,11 @@ public final class Decoder<Scalar: Real> {
 
     // With one text products wait for memory themselves.
     let ahead = texts.count > 1 ? self.ahead : nil
-    ahead?.removeAll()
 
     characters.removeAll(keepingCapacity: true)
     seen.removeAll(keepingCapacity: true)
-    positions.removeAll(keepingCapacity: true)
     for text in texts {
       let state = states[text]
-      positions.append(state.read)
       for place in state.read..<state.read + rowsEach {
         let character = Int(state.window[place])
         x[characters.count].copy(model.parameters.embedding[character])
@@ -261,15 +257,15 @@ public final class Decoder<Scalar: Real> {
   private func rotate(_ x: Matrix<Scalar>, rowsEach: Int) {
     let context = model.configuration.context
     if rowsEach > 1 {
-      model.rotary.forward(x, first: positions[0], period: context)
+      model.rotary.forward(x, first: seen[0].count - 1, period: context)
       return
     }
     // Texts that began together are in the same place, most of the time.
     var start = 0
     while start < x.rows {
       var end = start + 1
-      while end < x.rows, positions[end] == positions[start] { end += 1 }
-      model.rotary.forward(x[rows: start..<end], allAt: positions[start])
+      while end < x.rows, seen[end].count == seen[start].count { end += 1 }
+      model.rotary.forward(x[rows: start..<end], allAt: seen[start].count - 1)
       start = end
     }
   }

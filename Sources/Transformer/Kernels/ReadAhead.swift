@@ -7,8 +7,8 @@ public final class ReadAhead {
   let wanted = UnsafeMutablePointer<temper_wanted>.allocate(capacity: 1)
   private let stretches: UnsafeMutablePointer<temper_stretch>
   private let capacity: Int
-  /// How many were added, and how much they are.
-  private var (added, bytes) = (0, 0)
+  /// How much was added.
+  private var bytes = 0
 
   /// What is brought near too soon drives out what is needed before: half of what the second cache holds, on many processors.
   private static let most = 512 << 10
@@ -31,18 +31,18 @@ public final class ReadAhead {
   /// Nothing is asked for any more.
   package func removeAll() {
     wanted.pointee = temper_wanted(next: stretches, count: 0)
-    (added, bytes) = (0, 0)
+    bytes = 0
   }
 
   /// Some rows are read after all that were added before. Too many for a near cache are left out.
   package func add<Scalar>(_ matrix: Matrix<Scalar>, rows: Range<Int>) {
     let size = rows.count * matrix.stride * MemoryLayout<Scalar>.stride
-    guard size > 0, added < capacity, bytes + size <= Self.most else { return }
+    let end = wanted.pointee.next + wanted.pointee.count
+    guard size > 0, end < stretches + capacity, bytes + size <= Self.most else { return }
     let first = UnsafeRawPointer(matrix[rows.lowerBound].base)
-    (stretches + added).initialize(
+    end.initialize(
       to: temper_stretch(first: first.assumingMemoryBound(to: CChar.self), bytes: size))
     wanted.pointee.count += 1
-    added += 1
     bytes += size
   }
 }

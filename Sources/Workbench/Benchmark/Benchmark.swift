@@ -204,7 +204,7 @@ public struct GenerationBenchmark: Sendable, Equatable {
   ) throws -> GenerationBenchmark {
     let parameters = Parameters<Float>(configuration)
     parameters.initialize(seed: 1)
-    // What training starts at zero, it changes: zeros could be kept in halves, and make all characters as probable.
+    // What training starts at zero, it changes: zeros could be kept in halves, and make all characters equally probable.
     let noise = CounterGenerator(seed: 1, stream: .weights)
     for entry in parameters.entries where entry.role == .output || entry.role == .head {
       let deviation = 1 / Double(entry.shape[1]).squareRoot()
@@ -263,7 +263,7 @@ public struct GenerationBenchmark: Sendable, Equatable {
         }
       }
     }
-    // After a prompt that fills the window every `context` characters are read anew about as often.
+    // After it, half a window is read anew for every half a window of new characters.
     let fullWindow = String(repeating: characters[0], count: context)
     return GenerationBenchmark(
       filling: Double(context) / Benchmark.median(filling), full: Double(many) / full,
