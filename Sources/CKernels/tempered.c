@@ -79,6 +79,33 @@ INLINE struct temper_tempered_sums tempered(
   return (struct temper_tempered_sums){sum_of_doubles(sum), sum_of_doubles(weighted)};
 }
 
+INLINE float widen(const int registers, const float *x, double *y, long count) {
+  typedef float floats __attribute__((vector_size(32), aligned(4)));
+  doubles largest = every_double(-HUGE);
+  longs is_nan = {0};
+  for (long i = 0; i < count; i += DOUBLES) {
+    floats few = {x[i], x[i], x[i], x[i], x[i], x[i], x[i], x[i]};
+    if (count - i >= DOUBLES)
+      few = *(const floats *)(x + i);
+    else
+      __builtin_memcpy(&few, x + i, (count - i) * sizeof(float));
+    doubles v = __builtin_convertvector(few, doubles);
+    if (count - i >= DOUBLES)
+      *(doubles *)(y + i) = v;
+    else
+      __builtin_memcpy(y + i, &v, (count - i) * sizeof(double));
+    is_nan |= v != v;
+    largest = select_double(v > largest, v, largest);
+  }
+  if (__builtin_reduce_or(is_nan)) return __builtin_nanf("");
+  double maximum = -HUGE;
+  for (long lane = 0; lane < DOUBLES; lane++)
+    if (largest[lane] > maximum) maximum = largest[lane];
+  return (float)maximum;
+}
+
+EACH_PROCESSOR(
+    float, temper_widen, widen, (const float *x, double *y, long count), x, y, count)
 EACH_PROCESSOR(
     struct temper_tempered_sums, temper_tempered, tempered,
     (const double *logits, double maximum, double temperature, double *weights, long count),
@@ -118,31 +145,39 @@ INLINE void uniforms(
   }
 }
 
-INLINE long soonest(const int registers, const double *u, const double *weights, long count) {
-  doubles least_times = every_double(HUGE);
+/// Lets another one take part.
+INLINE void enter(double time, long place, struct temper_race *race) {
+  if (time < race->time || (time == race->time && place < race->winner)) {
+    race->next = race->time;
+    race->winner = place;
+    race->time = time;
+  } else if (time < race->next) {
+    race->next = time;
+  }
+}
+
+INLINE struct temper_race soonest(
+    const int registers, const double *u, const double *weights, long count) {
+  // Of each lane the least time, where it was, and the next.
+  doubles first = every_double(HUGE), second = first;
   longs places = {0, 1, 2, 3, 4, 5, 6, 7}, at = places & 0;
   long i = 0;
   for (; i + DOUBLES <= count; i += DOUBLES) {
     doubles times = (1 - *(const doubles *)(u + i)) / *(const doubles *)(weights + i);
-    longs is_sooner = times < least_times;
-    least_times = select_double(is_sooner, times, least_times);
+    longs is_sooner = times < first;
+    doubles later = select_double(is_sooner, first, times);
+    second = select_double(later < second, later, second);
+    first = select_double(is_sooner, times, first);
     at = (is_sooner & places) | (~is_sooner & at);
     places += DOUBLES;
   }
-  double best = HUGE;
-  long place = 0;
+  struct temper_race race = {0, HUGE, HUGE};
   for (long lane = 0; lane < DOUBLES; lane++) {
-    if (least_times[lane] > best || (least_times[lane] == best && at[lane] >= place)) continue;
-    best = least_times[lane];
-    place = at[lane];
+    enter(first[lane], at[lane], &race);
+    if (second[lane] < race.next) race.next = second[lane];
   }
-  for (; i < count; i++) {
-    double time = (1 - u[i]) / weights[i];
-    if (time >= best) continue;
-    best = time;
-    place = i;
-  }
-  return place;
+  for (; i < count; i++) enter((1 - u[i]) / weights[i], i, &race);
+  return race;
 }
 
 INLINE long next_within(
@@ -165,7 +200,7 @@ EACH_PROCESSOR(
     void, temper_uniforms, uniforms,
     (unsigned long key, unsigned long index, long count, double *u), key, index, count, u)
 EACH_PROCESSOR(
-    long, temper_soonest, soonest, (const double *u, const double *weights, long count), u,
+    struct temper_race, temper_soonest, soonest, (const double *u, const double *weights, long count), u,
     weights, count)
 EACH_PROCESSOR(
     long, temper_next_within, next_within,

@@ -143,8 +143,9 @@ import Transformer
       let weights = (0..<count).map { _ in Double(random.whole(0..<4)) }
       let times = zip(u, weights).map { (1 - $0) / $1 }
       let least = times.reduce(.infinity) { min($0, $1) }
-      let soonest = Double.soonest(u, weights: weights)
-      #expect(soonest == (least < .infinity ? times.firstIndex(of: least) : 0))
+      let (winner, next) = Double.soonest(u, weights: weights)
+      #expect(winner == (least < .infinity ? times.firstIndex(of: least) : 0))
+      #expect(next == (count > 1 ? times.sorted()[1] : .infinity))
       let limit = Double(random.whole(0..<4)) / 8
       var found: [Int] = []
       while let next = Double.next(

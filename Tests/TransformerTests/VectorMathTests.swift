@@ -181,6 +181,9 @@ import Transformer
         let doubles = row.converted(to: Double.self)
         #expect(row[0].maximum == top)
         #expect(doubles[0].maximum == Double(top))
+        var widened = [Double](repeating: .nan, count: length)
+        #expect(row[0].widen(into: &widened) == top)
+        #expect(widened == doubles[0].elements)
       }
     }
     let row = Matrix(row: values)
@@ -191,6 +194,8 @@ import Transformer
     for length in 1...40 {
       let row = Matrix(row: [Float](repeating: -.infinity, count: length))
       #expect(row[0].maximum == -.infinity)
+      var widened = [Double](repeating: 0, count: length)
+      #expect(row[0].widen(into: &widened) == -.infinity)
     }
   }
 
@@ -211,6 +216,8 @@ import Transformer
         values.fill(0.5)
         values[0][place] = nan
         #expect(values[0].maximum.isNaN)
+        var widened = [Double](repeating: 0, count: length)
+        #expect(values[0].widen(into: &widened).isNaN)
         #expect(values[0].sumOfSquares.isNaN)
         #expect(values[0].dot(values[0], values[0]).isNaN)
 

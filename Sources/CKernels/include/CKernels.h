@@ -123,6 +123,9 @@ struct temper_softmax_sums {
 /// Replaces a row by its softmax. A row with NaN or infinity in it, or of -infinity alone, becomes NaN; so does the sum.
 struct temper_softmax_sums temper_softmax(float *row, long count);
 
+/// y[i] = x[i] for i in 0..<count, and the largest of them: NaN if there is one among them.
+float temper_widen(const float *x, double *y, long count);
+
 /// The sum of the weights w = exp((z - maximum) / temperature), and that of w ln w.
 struct temper_tempered_sums {
   double sum, weighted;
@@ -136,8 +139,12 @@ struct temper_tempered_sums temper_tempered(
 /// see CounterGenerator.
 void temper_uniforms(unsigned long key, unsigned long index, long count, double *u);
 
-/// The i of the smallest (1 - u[i]) / weights[i], the first of them where several are.
-long temper_soonest(const double *u, const double *weights, long count);
+/// The i of the smallest (1 - u[i]) / weights[i], the first of them where several are; that time, and the smallest of all others.
+struct temper_race {
+  long winner;
+  double time, next;
+};
+struct temper_race temper_soonest(const double *u, const double *weights, long count);
 
 /// The first i from `from` on with 1 - u[i] <= limit weights[i], or `count`.
 long temper_next_within(

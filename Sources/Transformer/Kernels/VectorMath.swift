@@ -184,6 +184,15 @@ extension Double {
   package func raised(to exponent: Double) -> Double { pow(self, exponent) }
 }
 
+extension Row<Float> {
+  /// Writes the elements into `doubles`, which has as many.
+  /// - Returns: the largest, NaN if there is one among them.
+  package func widen(into doubles: inout [Double]) -> Float {
+    precondition(count > 0 && doubles.count == count, "lengths differ")
+    return temper_widen(base, &doubles, count)
+  }
+}
+
 extension Double {
   /// weights[i] = w_i = exp((z_i - maximum) / temperature), to a relative error of 4e-16; 0 where the exponent is below -708.
   /// - Parameters:
@@ -205,11 +214,12 @@ extension Double {
     temper_uniforms(UInt(generator.key), UInt(index), u.count, &u)
   }
 
-  /// The i of the smallest (1 - u[i]) / weights[i], the first one of equal ones.
+  /// The i of the smallest (1 - u[i]) / weights[i], the first one of equal ones, and the smallest of all others.
   /// - Precondition: u < 1; weights are at least 0.
-  package static func soonest(_ u: [Double], weights: [Double]) -> Int {
+  package static func soonest(_ u: [Double], weights: [Double]) -> (winner: Int, next: Double) {
     precondition(weights.count == u.count, "lengths differ")
-    return temper_soonest(u, weights, u.count)
+    let race = temper_soonest(u, weights, u.count)
+    return (race.winner, race.next)
   }
 
   /// The first i, from `start` on, with 1 - u[i] ≤ limit · weights[i]; nil if there is none.

@@ -129,9 +129,8 @@ public struct Sampler: Sendable {
   {
     precondition(logits.count == vocabularySize, "one logit for each character")
     // NaN if any logit is.
-    let maximum = Double(logits.maximum)
+    let maximum = Double(logits.widen(into: &scores))
     guard maximum.isFinite else { throw .noDistribution(index: index) }
-    for token in 0..<logits.count { scores[token] = Double(logits[token]) }
     let own = TemperedSoftmax(scores, maximum: maximum, temperature: 1, weights: &weights)
     if sampling.filters { filter(logits) }
     if sampling.penalizes { penalize(logits, history) }
@@ -153,12 +152,14 @@ public struct Sampler: Sendable {
   /// character whose 1 - u alone takes longer than another one's -ln u has lost.
   private mutating func perturbedArgmax(maximum: Double, index: Int) -> Int {
     noise.uniforms(at: index, into: &uniforms)
+    // More than the rounding of both sides can amount to.
+    let slack = 1 + 1e-9
+    let (favourite, next) = Double.soonest(uniforms, weights: weights)
+    // Mostly even the next one takes longer.
+    guard next * weights[favourite] <= -log(uniforms[favourite]) * slack else { return favourite }
     func value(_ token: Int) -> Double {
       (scores[token] - maximum) / sampling.temperature + GumbelNoise.gumbel(uniforms[token])
     }
-    // More than the rounding of both sides can amount to.
-    let slack = 1 + 1e-9
-    let favourite = Double.soonest(uniforms, weights: weights)
     var winner = favourite
     var best = value(favourite)
     // x - ln(-ln u) beats the best value only if -ln u < exp(x) exp(-best).
