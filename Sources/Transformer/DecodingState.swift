@@ -4,7 +4,7 @@
 /// read anew from position 0; then the window fills up again. So the text before the next character is always the last
 /// `window(after: n, context:)` characters, where n counts all characters so far, and every probability is exactly what the model assigns after
 /// these. Reading half a window anew every half window costs a constant share of the time.
-public final class DecodingState {
+public struct DecodingState: Sendable {
   /// The characters in the window.
   public private(set) var window: [Int32] = []
   /// All characters so far, forgotten ones included.
@@ -27,7 +27,7 @@ public final class DecodingState {
   }
 
   /// Adds characters, forgetting old ones when the window is full.
-  func append(_ tokens: some Collection<Int32>) {
+  mutating func append(_ tokens: some Collection<Int32>) {
     let total = count + tokens.count
     let visible = Self.window(after: total, context: context)
     if visible == window.count + tokens.count {
@@ -42,7 +42,7 @@ public final class DecodingState {
   }
 
   /// Becomes what `other`, of the same model, is.
-  func copy(_ other: DecodingState) {
+  mutating func copy(_ other: DecodingState) {
     window.removeAll(keepingCapacity: true)
     window.append(contentsOf: other.window)
     count = other.count
@@ -50,13 +50,11 @@ public final class DecodingState {
   }
 
   /// Forgets everything.
-  public func reset() {
+  mutating func reset() {
     window.removeAll(keepingCapacity: true)
     count = 0
     read = 0
   }
-
-  fileprivate func markRead(_ characters: Int) { read += characters }
 }
 
 /// Runs a model on growing texts: one pass for each new character, with the keys and values of earlier ones kept.
@@ -64,7 +62,7 @@ public final class Decoder<Scalar: Real> {
   /// The model.
   public let model: Model<Scalar>
   /// The texts, which grow independently of one another.
-  public let states: [DecodingState]
+  public private(set) var states: [DecodingState]
   /// (texts, vocabulary size): the logits after the last character of each.
   public let logits: Matrix<Scalar>
 
@@ -77,8 +75,7 @@ public final class Decoder<Scalar: Real> {
   private let x, normalized, queryKeyValue, probabilities, attended, gateUp, hidden: Matrix<Scalar>
   private let found: Matrix<Scalar>
   /// Of one pass: the new characters, and what each of them sees, itself last.
-  private var characters: [Int] = []
-  private var seen: [Range<Int>] = []
+  private var new: (characters: [Int], seen: [Range<Int>]) = ([], [])
   private let inverse: Matrix<Scalar>
 
   /// New characters of a text that go through the layers at once: enough for fast products, and no more memory than that.
@@ -159,6 +156,9 @@ public final class Decoder<Scalar: Real> {
     if !texts.isEmpty { pass(texts) }
   }
 
+  /// Forgets a text.
+  public func reset(_ text: Int) { states[text].reset() }
+
   /// Makes a text what another one is, its row of `logits` included.
   public func copy(_ text: Int, to other: Int) {
     states[other].copy(states[text])
@@ -168,9 +168,8 @@ public final class Decoder<Scalar: Real> {
 
   /// Reads what is new in the window of one text, but for its last character.
   private func readAllButLast(of text: Int) {
-    let state = states[text]
-    while state.window.count - 1 > state.read {
-      let unread = state.window.count - 1 - state.read
+    while states[text].window.count - 1 > states[text].read {
+      let unread = states[text].window.count - 1 - states[text].read
       let passes = (unread + Self.rowsPerPass - 1) / Self.rowsPerPass
       pass(CollectionOfOne(text), rowsEach: (unread + passes - 1) / passes, wantsLogits: false)
     }
@@ -197,17 +196,10 @@ public final class Decoder<Scalar: Real> {
     // With one text products wait for memory themselves.
     let ahead = texts.count > 1 ? self.ahead : nil
 
-    characters.removeAll(keepingCapacity: true)
-    seen.removeAll(keepingCapacity: true)
-    for text in texts {
-      let state = states[text]
-      for place in state.read..<state.read + rowsEach {
-        let character = Int(state.window[place])
-        x[characters.count].copy(model.parameters.embedding[character])
-        characters.append(character)
-        seen.append(cache.seen(in: text, from: place))
-      }
-      state.markRead(rowsEach)
+    take(rowsEach, from: texts, &states, into: &new)
+    let (characters, seen) = new
+    for (row, character) in characters.enumerated() {
+      x[row].copy(model.parameters.embedding[character])
     }
     // A layer's rows and views are taken where it is: to copy it would count references to each of its matrices, which the threads that
     // generate have in common.
@@ -222,8 +214,8 @@ public final class Decoder<Scalar: Real> {
         normalize(key, weights[n].keyNorm[0], into: key)
         known?.keep(characters, qkv)
       }
-      rotate(query, rowsEach: rowsEach)
-      rotate(key, rowsEach: rowsEach)
+      rotate(query, seen, rowsEach: rowsEach)
+      rotate(key, seen, rowsEach: rowsEach)
       cache.keep(layer: n, seen: seen, qkv)
       if n == c.layers - 1, !wantsLogits { return }
       cache.attend(
@@ -253,8 +245,24 @@ public final class Decoder<Scalar: Real> {
     }
   }
 
+  /// The next unread characters of each of some texts, which count as read from now on.
+  private func take(
+    _ count: Int, from texts: some Collection<Int>, _ states: inout [DecodingState],
+    into new: inout (characters: [Int], seen: [Range<Int>])
+  ) {
+    new.characters.removeAll(keepingCapacity: true)
+    new.seen.removeAll(keepingCapacity: true)
+    for text in texts {
+      for place in states[text].read..<states[text].read + count {
+        new.characters.append(Int(states[text].window[place]))
+        new.seen.append(cache.seen(in: text, from: place))
+      }
+      states[text].read += count
+    }
+  }
+
   /// Turns rows as their places in the windows demand.
-  private func rotate(_ x: Matrix<Scalar>, rowsEach: Int) {
+  private func rotate(_ x: Matrix<Scalar>, _ seen: [Range<Int>], rowsEach: Int) {
     let context = model.configuration.context
     if rowsEach > 1 {
       model.rotary.forward(x, first: seen[0].count - 1, period: context)

@@ -88,7 +88,7 @@ import Transformer
         #expect(difference <= tolerance, "\(start)..<\(end)")
       }
       // After forgetting everything, it starts again.
-      chunked.states[0].reset()
+      chunked.reset(0)
       #expect(chunked.states[0].window.isEmpty && chunked.states[0].count == 0)
       chunked.append([text[0]], to: 0)
       #expect(largestDifference(chunked.logits[0].elements, expected[0]) <= tolerance)
@@ -218,7 +218,7 @@ import Transformer
     let last = Int32(vocabularySize - 1)
     let used = Decoder(model, products: products)
     for text: [Int32] in [[3], [0, 3, last], [last, last, 7, 3, 0], [7, 0, 8, 3, last, 3]] {
-      used.states[0].reset()
+      used.reset(0)
       used.append(text, to: 0)
       let fresh = Decoder(model, products: products)
       fresh.append(text, to: 0)
@@ -252,14 +252,14 @@ import Transformer
     var random = SeededValues(seed: 1)
     let model: Model<Float> = Model(random.parameters(try Self.configuration(context: context)))
     let decoder = Decoder(model)
-    let state = decoder.states[0]
     var rows = 0
     for token in random.tokens(1000, vocabularySize: 11) {
-      let before = state.window.count
+      let before = decoder.states[0].window.count
       decoder.append([token], to: 0)
-      rows += state.window.count == before + 1 ? 1 : state.window.count
+      let after = decoder.states[0].window.count
+      rows += after == before + 1 ? 1 : after
     }
-    #expect(state.count == 1000)
+    #expect(decoder.states[0].count == 1000)
     #expect(rows < 3 * 1000)
   }
 }
