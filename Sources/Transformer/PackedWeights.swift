@@ -15,7 +15,7 @@ public struct PackedWeights<Scalar: Real>: Sendable {
   let layers: [Layer]
   let head: PackedMatrix<Scalar>
   /// What products with these matrices round.
-  let products: ProductPrecision
+  package let products: ProductPrecision
   /// What `update` lays out, and where.
   private let matrices: [(from: Matrix<Scalar>, to: PackedMatrix<Scalar>)]
 

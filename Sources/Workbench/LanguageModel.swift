@@ -1,3 +1,4 @@
+import Synchronization
 import Text
 import Transformer
 
@@ -15,8 +16,10 @@ public struct LanguageModel: Sendable {
   /// How exactly products are computed when texts are generated and next characters shown. Scores, evaluations and
   /// attention maps compute them exactly.
   public var products = ProductPrecision.float32
+  private let layout = Layout()
 
-  /// - Precondition: the vocabulary has as many characters as the model has logits.
+  /// - Precondition: the vocabulary has as many characters as the model has logits. Its weights don't change any more: what generation lays
+  ///   out of them is kept.
   public init(model: Model<Float>, vocabulary: Vocabulary, name: String) {
     precondition(
       model.configuration.vocabularySize == vocabulary.count,
@@ -30,5 +33,22 @@ public struct LanguageModel: Sendable {
   public var configuration: Configuration { model.configuration }
 
   /// What reads texts of this model as they grow, with its products.
-  func decoder() -> Decoder<Float> { Decoder(model, products: products) }
+  func decoder() -> Decoder<Float> { Decoder(model, packed: packedWeights(), texts: 1) }
+
+  /// The weights as products with few rows want them: laid out by whoever asks first, and kept for all who ask later.
+  func packedWeights(threads: Int = 1) -> PackedWeights<Float> {
+    layout.packed.withLock { packed in
+      if let packed, packed.products == products { return packed }
+      // Not both at once.
+      packed = nil
+      let new = PackedWeights(model.parameters, products: products, threads: threads)
+      packed = new
+      return new
+    }
+  }
+
+  /// What copies of a model have in common.
+  private final class Layout: Sendable {
+    let packed = Mutex<PackedWeights<Float>?>(nil)
+  }
 }

@@ -157,6 +157,27 @@ import Workbench
     #expect(none.allSatisfy { $0.text.isEmpty && $0.ending == .interrupted })
   }
 
+  /// What was laid out for one kind of products is not used for another, nor by another model.
+  @Test func keptWeightsAreThoseOfTheModelAndItsProducts() throws {
+    func text(_ model: LanguageModel) throws -> [GeneratedCharacter] {
+      Array(try Generator(model, prompt: "a", seed: 3, length: 20))
+    }
+    func fresh(seed: UInt64, _ products: ProductPrecision) throws -> LanguageModel {
+      var model = try randomModel(characters: twelveCharacters, context: 8, seed: seed)
+      model.products = products
+      return model
+    }
+    var used = try fresh(seed: 1, .float32)
+    for products in [.float32, .bfloat16, .bfloat16, .float32] as [ProductPrecision] {
+      used.products = products
+      let copy = used
+      #expect(try text(copy) == text(fresh(seed: 1, products)))
+      #expect(try text(used) == text(fresh(seed: 1, products)))
+    }
+    #expect(try text(fresh(seed: 1, .float32)) != text(fresh(seed: 1, .bfloat16)))
+    #expect(try text(fresh(seed: 2, .float32)) != text(used))
+  }
+
   @Test func jsonOfASample() throws {
     let model = try recitingModel(characters: ["a", "b", "c"])
     let sample = Sample(

@@ -34,8 +34,7 @@ extension Generator {
     try check(threads: threads)
     let start = try GrowingText.Start(model, prompt: prompt, length: length, stop: stop)
     let groups = groups(of: draws, model, threads: threads)
-    let packed = PackedWeights(
-      model.model.parameters, products: model.products, threads: threads)
+    let packed = model.packedWeights(threads: threads)
     let workers = (0..<Swift.min(threads, groups.count)).map { _ in
       Worker {
         // One text more, which stays at the end of the prompt.
