@@ -71,12 +71,29 @@ public final class Decoder<Scalar: Real> {
   private let firstProjections: FirstProjections<Scalar>?
   private let ahead: ReadAhead
 
-  /// Room for the rows of one pass: some new characters of one text, or one of each.
-  private let x, normalized, queryKeyValue, probabilities, attended, gateUp, hidden: Matrix<Scalar>
-  private let found: Matrix<Scalar>
   /// Of one pass: the new characters, and what each of them sees, itself last.
   private var new: (characters: [Int], seen: [Range<Int>]) = ([], [])
-  private let inverse: Matrix<Scalar>
+  private var room: Room
+  private let found: Matrix<Scalar>
+
+  /// Room for the rows of one pass.
+  private struct Room {
+    let rows: Int
+    let x, normalized, queryKeyValue, probabilities, attended, gateUp, hidden: Matrix<Scalar>
+    let inverse: Matrix<Scalar>
+
+    init(_ c: Configuration, rows: Int) {
+      self.rows = rows
+      x = Matrix(rows: rows, columns: c.width)
+      normalized = Matrix(rows: rows, columns: c.width)
+      queryKeyValue = Matrix(rows: rows, columns: 3 * c.headWidth)
+      probabilities = Matrix(rows: rows, columns: c.context)
+      attended = Matrix(rows: rows, columns: c.headWidth)
+      gateUp = Matrix(rows: rows, columns: 2 * c.feedForward)
+      hidden = Matrix(rows: rows, columns: c.feedForward)
+      inverse = Matrix(rows: 1, columns: rows)
+    }
+  }
 
   /// New characters of a text that go through the layers at once: enough for fast products, and no more memory than that.
   private static var rowsPerPass: Int { 32 }
@@ -104,15 +121,7 @@ public final class Decoder<Scalar: Real> {
     firstProjections = FirstProjections(c)
     // Keys and values of each.
     ahead = ReadAhead(stretches: 2 * texts)
-    let rows = max(texts, Self.rowsPerPass)
-    x = Matrix(rows: rows, columns: c.width)
-    normalized = Matrix(rows: rows, columns: c.width)
-    queryKeyValue = Matrix(rows: rows, columns: 3 * c.headWidth)
-    probabilities = Matrix(rows: rows, columns: c.context)
-    attended = Matrix(rows: rows, columns: c.headWidth)
-    gateUp = Matrix(rows: rows, columns: 2 * c.feedForward)
-    hidden = Matrix(rows: rows, columns: c.feedForward)
-    inverse = Matrix(rows: 1, columns: rows)
+    room = Room(c, rows: texts)
     found = Matrix(rows: texts, columns: c.vocabularySize)
     logits = Matrix(rows: texts, columns: c.vocabularySize)
   }
@@ -183,14 +192,18 @@ public final class Decoder<Scalar: Real> {
     let c = model.configuration
     let head = c.headWidth
     let rows = 0..<texts.count * rowsEach
-    let (x, normalized) = (x[rows: rows], normalized[rows: rows])
-    let qkv = queryKeyValue[rows: rows]
+    // Several new characters of a text are rarer than one of each.
+    if room.rows < rows.count { room = Room(c, rows: Self.rowsPerPass) }
+    let room = room
+    let (x, normalized) = (room.x[rows: rows], room.normalized[rows: rows])
+    let qkv = room.queryKeyValue[rows: rows]
     let (query, key) = (qkv[columns: 0..<head], qkv[columns: head..<2 * head])
-    let (attended, gateUp, hidden) = (attended[rows: rows], gateUp[rows: rows], hidden[rows: rows])
+    let attended = room.attended[rows: rows]
+    let (gateUp, hidden) = (room.gateUp[rows: rows], room.hidden[rows: rows])
     let epsilon = Scalar(c.normEpsilon)
 
     func normalize(_ x: Matrix<Scalar>, _ gain: Row<Scalar>, into y: Matrix<Scalar>) {
-      RMSNorm.forward(x, gain: gain, epsilon: epsilon, inverse: inverse[0], into: y)
+      RMSNorm.forward(x, gain: gain, epsilon: epsilon, inverse: room.inverse[0], into: y)
     }
 
     // With one text products wait for memory themselves.
@@ -219,7 +232,7 @@ public final class Decoder<Scalar: Real> {
       cache.keep(layer: n, seen: seen, qkv)
       if n == c.layers - 1, !wantsLogits { return }
       cache.attend(
-        layer: n, seen: seen, each: rowsEach, query, p: probabilities, into: attended)
+        layer: n, seen: seen, each: rowsEach, query, p: room.probabilities, into: attended)
       // The last layer's products ask for what the first layer of the next pass reads.
       if let ahead { cache.ask(layer: (n + 1) % c.layers, seen: seen, through: ahead) }
       multiplyEachRow(
