@@ -10,8 +10,8 @@ import Transformer
 /// What this machine does: how long a training step and a character take, and how near that is to the limit.
 public enum Benchmark {
   /// Seconds that `body` takes.
-  package static func seconds(_ body: () -> Void) -> Double {
-    ContinuousClock().measure(body).inSeconds
+  package static func seconds(_ body: () throws -> Void) rethrows -> Double {
+    try ContinuousClock().measure(body).inSeconds
   }
 
   package static func median(_ values: [Double]) -> Double {
@@ -184,8 +184,11 @@ public struct StepBenchmark: Sendable {
 }
 
 /// How fast a model of a shape generates, sampling included.
+///
+/// Of texts whose windows fill up, one or many, the time is that from the call to their ends, with all that they need before their first
+/// characters; but for the weights, which a model lays out for generation only once.
 public struct GenerationBenchmark: Sendable, Equatable {
-  /// Characters a second on one thread, while the window fills up for the first time, and for good.
+  /// Characters a second of one text on one thread: while its window fills up for the first time, and in the long run.
   public let filling, full: Double
   /// Texts that grew at once, and their characters a second in all while their windows fill up: on one thread and on all threads. And on all
   /// threads once their windows are full.
@@ -236,9 +239,11 @@ public struct GenerationBenchmark: Sendable, Equatable {
     let perCharacter = max(run(first, context), 1e-6) / Double(context)
     let rounds = max(3, Int(seconds / (perCharacter * Double(context))))
     let filling = try (0..<rounds).map { round in
-      let generator = try Generator(
-        model, prompt: "", sampling: sampling, seed: UInt64(round), length: context)
-      return run(generator, context)
+      try Benchmark.seconds {
+        let generator = try Generator(
+          model, prompt: "", sampling: sampling, seed: UInt64(round), length: context)
+        while generator.next() != nil {}
+      }
     }
     let many = max(2 * context, Int(seconds / perCharacter))
     let full = run(first, many)
