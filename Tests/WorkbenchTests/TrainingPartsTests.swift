@@ -254,6 +254,24 @@ import Transformer
     #expect(lines[9].contains("o validation") && lines[9].hasSuffix("step 100"))
   }
 
+  /// A loss that hardly changes, as when training goes on; one that does not; and one that was huge.
+  @Test(arguments: [
+    (0.7674, 0.7850, "0.767"), (1.50001, 1.50002, "1.500010"), (2, 2, "2.00"), (1, 1e12, "1.00"),
+  ])
+  func labelsDifferWhereLossesDo(low: Double, high: Double, bottom: String) throws {
+    let lines = LossCurve([
+      .init(step: 1, loss: high, validationLoss: nil),
+      .init(step: 2, loss: low, validationLoss: nil),
+    ]).lines(width: 21, height: 8)
+    #expect(lines.count == 10)
+    let labels = lines.prefix(8).map { line in
+      line.prefix { $0 != "|" }.filter { $0 != " " }
+    }
+    #expect(labels.last == bottom)
+    #expect(Set(labels).count == (low == high ? 1 : high < 10_000 ? 8 : 2))
+    #expect(Set(lines.prefix(9).map { $0.firstIndex { "|+".contains($0) }! }).count == 1)
+  }
+
   @Test func nothingToDraw() {
     #expect(LossCurve([]).lines(width: 60, height: 8).isEmpty)
     #expect(

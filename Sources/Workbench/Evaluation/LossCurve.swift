@@ -1,3 +1,5 @@
+import Text
+
 /// A small plot of a training run in characters: training loss as dots, validation loss as circles.
 public struct LossCurve: Sendable {
   private let points: [TrainingEvent.HistoryPoint]
@@ -9,11 +11,13 @@ public struct LossCurve: Sendable {
 
   /// The plot, `height` lines of at most `width` columns and two below for the axis; nothing for fewer than two points.
   public func lines(width: Int, height: Int) -> [String] {
-    let values = points.flatMap { [$0.loss] + ($0.validationLoss.map { [$0] } ?? []) }
-    guard points.count > 1, height > 1, width > 20, let low = values.min(),
-      let high = values.max(), let lastStep = points.last?.step
+    let losses = points.flatMap { [$0.loss] + ($0.validationLoss.map { [$0] } ?? []) }
+    guard points.count > 1, height > 1, width > 20, let low = losses.min(),
+      let high = losses.max(), let lastStep = points.last?.step
     else { return [] }
-    let labelWidth = 7
+    let values = (0..<height).map { high - (high - low) * Double($0) / Double(height - 1) }
+    let labels = Self.labels(values)
+    let labelWidth = max(7, (labels.map(\.count).max() ?? 0) + 2)
     let columns = width - labelWidth - 1
     var canvas = Array(repeating: Array(repeating: Character(" "), count: columns), count: height)
 
@@ -29,9 +33,9 @@ public struct LossCurve: Sendable {
       if let loss = point.validationLoss { canvas[row(loss)][column(point.step)] = "o" }
     }
 
-    var lines = canvas.enumerated().map { index, cells in
-      let value = high - (high - low) * Double(index) / Double(height - 1)
-      var line = Self.label(value, width: labelWidth) + "|" + String(cells)
+    var lines = zip(labels, canvas).map { label, cells in
+      var line =
+        Display.padded(label, to: labelWidth - 1, alignedRight: true) + " |" + String(cells)
       while line.last == " " { line.removeLast() }
       return line
     }
@@ -45,10 +49,14 @@ public struct LossCurve: Sendable {
     return lines
   }
 
-  /// A value with two decimals, flush right.
-  private static func label(_ value: Double, width: Int) -> String {
-    let hundredths = Int((min(max(value, 0), 9_999) * 100).rounded())
-    let text = "\(hundredths / 100).\(hundredths % 100 / 10)\(hundredths % 10) "
-    return String(repeating: " ", count: max(0, width - text.count)) + text
+  /// The values, at most 9,999, with two decimals, or as many as it takes to tell neighbours from one another.
+  private static func labels(_ values: [Double]) -> [String] {
+    let distance = values.count > 1 ? values[0] - values[1] : 0
+    var (decimals, smallest) = (2, 0.01)
+    while distance > 0, distance < smallest, decimals < 6 {
+      decimals += 1
+      smallest /= 10
+    }
+    return values.map { min($0, 9_999).decimals(decimals) }
   }
 }
