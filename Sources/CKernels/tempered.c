@@ -83,24 +83,22 @@ INLINE float widen(const int registers, const float *x, double *y, long count) {
   typedef float floats __attribute__((vector_size(32), aligned(4)));
   doubles largest = every_double(-HUGE);
   longs is_nan = {0};
-  for (long i = 0; i < count; i += DOUBLES) {
-    floats few = {x[i], x[i], x[i], x[i], x[i], x[i], x[i], x[i]};
-    if (count - i >= DOUBLES)
-      few = *(const floats *)(x + i);
-    else
-      __builtin_memcpy(&few, x + i, (count - i) * sizeof(float));
-    doubles v = __builtin_convertvector(few, doubles);
-    if (count - i >= DOUBLES)
-      *(doubles *)(y + i) = v;
-    else
-      __builtin_memcpy(y + i, &v, (count - i) * sizeof(double));
+  long i = 0;
+  for (; i + DOUBLES <= count; i += DOUBLES) {
+    doubles v = __builtin_convertvector(*(const floats *)(x + i), doubles);
+    *(doubles *)(y + i) = v;
     is_nan |= v != v;
     largest = select_double(v > largest, v, largest);
   }
-  if (__builtin_reduce_or(is_nan)) return __builtin_nanf("");
   double maximum = -HUGE;
   for (long lane = 0; lane < DOUBLES; lane++)
     if (largest[lane] > maximum) maximum = largest[lane];
+  if (__builtin_reduce_or(is_nan)) maximum = __builtin_nan("");
+  for (; i < count; i++) {
+    y[i] = x[i];
+    // A NaN gets in, and nothing gets it out.
+    if (!(y[i] <= maximum) && maximum == maximum) maximum = y[i];
+  }
   return (float)maximum;
 }
 
@@ -200,8 +198,8 @@ EACH_PROCESSOR(
     void, temper_uniforms, uniforms,
     (unsigned long key, unsigned long index, long count, double *u), key, index, count, u)
 EACH_PROCESSOR(
-    struct temper_race, temper_soonest, soonest, (const double *u, const double *weights, long count), u,
-    weights, count)
+    struct temper_race, temper_soonest, soonest,
+    (const double *u, const double *weights, long count), u, weights, count)
 EACH_PROCESSOR(
     long, temper_next_within, next_within,
     (const double *u, const double *weights, double limit, long from, long count), u, weights,

@@ -78,12 +78,10 @@ public final class Decoder<Scalar: Real> {
 
   /// Room for the rows of one pass.
   private struct Room {
-    let rows: Int
     let x, normalized, queryKeyValue, probabilities, attended, gateUp, hidden: Matrix<Scalar>
     let inverse: Matrix<Scalar>
 
     init(_ c: Configuration, rows: Int) {
-      self.rows = rows
       x = Matrix(rows: rows, columns: c.width)
       normalized = Matrix(rows: rows, columns: c.width)
       queryKeyValue = Matrix(rows: rows, columns: 3 * c.headWidth)
@@ -192,8 +190,8 @@ public final class Decoder<Scalar: Real> {
     let c = model.configuration
     let head = c.headWidth
     let rows = 0..<texts.count * rowsEach
-    // Several new characters of a text are rarer than one of each.
-    if room.rows < rows.count { room = Room(c, rows: Self.rowsPerPass) }
+    // For one row of each text there is room; only a longer piece of a text needs more.
+    if room.x.rows < rows.count { room = Room(c, rows: Self.rowsPerPass) }
     let room = room
     let (x, normalized) = (room.x[rows: rows], room.normalized[rows: rows])
     let qkv = room.queryKeyValue[rows: rows]
@@ -258,7 +256,8 @@ public final class Decoder<Scalar: Real> {
     }
   }
 
-  /// The next unread characters of each of some texts, which count as read from now on.
+  /// The next unread characters of each of some texts, which count as read from now on. States and what is new are handed over, because each
+  /// access to a property of a class is checked.
   private func take(
     _ count: Int, from texts: some Collection<Int>, _ states: inout [DecodingState],
     into new: inout (characters: [Int], seen: [Range<Int>])

@@ -139,11 +139,13 @@ struct temper_tempered_sums temper_tempered(
 /// see CounterGenerator.
 void temper_uniforms(unsigned long key, unsigned long index, long count, double *u);
 
-/// The i of the smallest (1 - u[i]) / weights[i], the first of them where several are; that time, and the smallest of all others.
+/// The smallest of some times, where it is, and the smallest of all others.
 struct temper_race {
   long winner;
   double time, next;
 };
+
+/// The race of the times (1 - u[i]) / weights[i], won by the first where several are the smallest.
 struct temper_race temper_soonest(const double *u, const double *weights, long count);
 
 /// The first i from `from` on with 1 - u[i] <= limit weights[i], or `count`.

@@ -49,9 +49,9 @@ public struct LossCurve: Sendable {
     return lines
   }
 
-  /// The values, at most 9,999, with two decimals, or as many as it takes to tell neighbours from one another.
+  /// The values, two at least and falling, at most 9,999, with two decimals, or as many as it takes to tell neighbours from one another.
   private static func labels(_ values: [Double]) -> [String] {
-    let distance = values.count > 1 ? values[0] - values[1] : 0
+    let distance = values[0] - values[1]
     var (decimals, smallest) = (2, 0.01)
     while distance > 0, distance < smallest, decimals < 6 {
       decimals += 1
