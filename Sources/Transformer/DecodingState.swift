@@ -167,10 +167,15 @@ public final class Decoder<Scalar: Real> {
   public func reset(_ text: Int) { states[text].reset() }
 
   /// Makes a text what another one is, its row of `logits` included.
-  public func copy(_ text: Int, to other: Int) {
-    states[other].copy(states[text])
-    cache.copy(text, to: other, count: states[text].read)
-    logits[other].copy(logits[text])
+  public func copy(_ text: Int, to other: Int) { copy(text, of: self, to: other) }
+
+  /// Makes a text what one of another decoder is, its row of `logits` included.
+  /// - Parameter decoder: of the same model and kind of products.
+  public func copy(_ text: Int, of decoder: Decoder, to other: Int) {
+    let state = decoder.states[text]
+    states[other].copy(state)
+    cache.copy(text, of: decoder.cache, to: other, count: state.read)
+    logits[other].copy(decoder.logits[text])
   }
 
   /// Reads what is new in the window of one text, but for its last character.

@@ -41,21 +41,25 @@ struct KeyValueCache<Scalar: Real> {
     }
   }
 
-  /// Makes what a text has read what another one has: `count` characters.
-  func copy(_ text: Int, to other: Int, count: Int) {
-    func copy<Element>(_ layers: [Matrix<Element>], stride: Int, count: Int) {
-      for rows in layers {
-        rows[rows: other * stride..<other * stride + count]
+  /// Makes what a text has read what one of another cache has, of the same shape and kind: `count` characters.
+  func copy(_ text: Int, of cache: KeyValueCache, to other: Int, count: Int) {
+    func copy<Element>(
+      _ layers: [Matrix<Element>], to others: [Matrix<Element>], stride: Int, count: Int
+    ) {
+      for (rows, others) in zip(layers, others) {
+        others[rows: other * stride..<other * stride + count]
           .copy(rows[rows: text * stride..<text * stride + count])
       }
     }
-    switch rows {
-    case .whole(let keys, let values):
-      copy(keys, stride: places, count: count)
-      copy(values, stride: places, count: count)
-    case .rounded(let keys, let values, _):
-      copy(keys, stride: places, count: count)
-      copy(values, stride: places / 2, count: (count + 1) / 2)
+    switch (cache.rows, rows) {
+    case (.whole(let keys, let values), .whole(let otherKeys, let otherValues)):
+      copy(keys, to: otherKeys, stride: places, count: count)
+      copy(values, to: otherValues, stride: places, count: count)
+    case (.rounded(let keys, let values, _), .rounded(let otherKeys, let otherValues, _)):
+      copy(keys, to: otherKeys, stride: places, count: count)
+      copy(values, to: otherValues, stride: places / 2, count: (count + 1) / 2)
+    default:
+      preconditionFailure("caches of two kinds")
     }
   }
 

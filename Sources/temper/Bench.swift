@@ -17,11 +17,18 @@ struct Bench: ParsableCommand {
     discussion: """
       The limit is the rate of matrix products in this process, measured first and again between steps. A step's operations are those of its \
       matrix products: 6 for each weight in a matrix and character, and in attention 12 for each layer, column of the \
-      head and character seen; what the mask hides does not count. Random characters and weights do for measuring time. \
-      Nothing else should be running.
+      head and character seen; what the mask hides does not count. Random characters and weights do for measuring time, but \
+      for one thing: what texts that are generated at once have in common is read once, and those of a trained model begin alike more often. \
+      --model measures generation with one. Nothing else should be running.
       """)
 
   @OptionGroup var options: TrainingArguments
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Measure generation with this model instead of made-up weights.", valueName: "dir"))
+  var model: String?
+
   @OptionGroup var products: ProductsOption
   @OptionGroup var threads: ThreadsOption
 
@@ -52,6 +59,14 @@ struct Bench: ParsableCommand {
     } catch let error as TrainingError {
       throw ValidationError("\(error).")
     }
+    if model != nil {
+      guard only == nil || only == .generation else {
+        throw ValidationError("--model is for generation only.")
+      }
+      if let option = options.givenButFixed ?? (options.precision == nil ? nil : "precision") {
+        throw ValidationError("--\(option) does not go with --model, which is measured as it is.")
+      }
+    }
     try Options.check("vocabulary", vocabulary, 1...6_400)
     guard seconds > 0, seconds <= 3600 else {
       throw ValidationError("--seconds is \(seconds); it must be above 0 and at most 3600.")
@@ -77,10 +92,7 @@ struct Bench: ParsableCommand {
       }
     }
     if measures(.generation) {
-      let generation = try GenerationBenchmark.measure(
-        try settings.configuration(vocabularySize: vocabulary),
-        inHalves: settings.precision == .bfloat16, products: products.products,
-        threads: threads.count, seconds: seconds)
+      let generation = try measureGeneration(settings)
       object["generation"] = Self.json(generation)
       if !json {
         show(generation, on: output)
@@ -101,7 +113,21 @@ struct Bench: ParsableCommand {
     try output.flush()
   }
 
-  private func measures(_ part: Part) -> Bool { only == nil || only == part }
+  private func measures(_ part: Part) -> Bool {
+    model != nil ? part == .generation : only == nil || only == part
+  }
+
+  private func measureGeneration(_ settings: TrainingSettings) throws -> GenerationBenchmark {
+    guard let model else {
+      return try GenerationBenchmark.measure(
+        try settings.configuration(vocabularySize: vocabulary),
+        inHalves: settings.precision == .bfloat16, products: products.products,
+        threads: threads.count, seconds: seconds)
+    }
+    var loaded = try ModelFolder.load(try ModelChoice.path(model))
+    loaded.products = products.products
+    return try GenerationBenchmark.measure(loaded, threads: threads.count, seconds: seconds)
+  }
 
   private func show(
     _ peak: MatrixPeak, _ step: StepBenchmark, memory: Int, on output: Console

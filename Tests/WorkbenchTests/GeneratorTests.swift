@@ -157,6 +157,27 @@ import Workbench
     #expect(none.allSatisfy { $0.text.isEmpty && $0.ending == .interrupted })
   }
 
+  /// Texts that are alike at first, some for ever, and end one before the other; windows begin anew meanwhile.
+  @Test(arguments: ProductPrecision.allCases, [0, 0.2, 0.6])
+  func textsThatBeginAlikeAreThoseOfTheirSeeds(products: ProductPrecision, temperature: Double)
+    throws
+  {
+    var model = try randomModel(characters: twelveCharacters, context: 7, seed: 5)
+    model.products = products
+    let sampling = Sampling(temperature: temperature)
+    for (threads, stop) in [(1, []), (2, ["b"]), (3, ["ab", "fo"])] {
+      let samples = try Generator.samples(
+        model, prompt: "dog", sampling: sampling, seed: 7, count: 40, length: 25, stop: stop,
+        threads: threads)
+      for (i, sample) in samples.enumerated() {
+        let alone = try Generator(
+          model, prompt: "dog", sampling: sampling, seed: 7 + UInt64(i), length: 25, stop: stop)
+        #expect(sample.characters == Array(alone) && sample.seed == alone.seed)
+        #expect(sample.ending == alone.ending)
+      }
+    }
+  }
+
   /// What was laid out for one kind of products is not used for another, nor by another model.
   @Test func keptWeightsAreThoseOfTheModelAndItsProducts() throws {
     func text(_ model: LanguageModel) throws -> [GeneratedCharacter] {

@@ -205,6 +205,14 @@ public struct GenerationBenchmark: Sendable, Equatable {
     _ configuration: Configuration, inHalves: Bool, products: ProductPrecision = .float32,
     temperature: Double = 0.8, texts: Int = 100, threads: Int, seconds: Double
   ) throws -> GenerationBenchmark {
+    var model = try random(configuration, inHalves: inHalves)
+    model.products = products
+    return try measure(
+      model, temperature: temperature, texts: texts, threads: threads, seconds: seconds)
+  }
+
+  private static func random(_ configuration: Configuration, inHalves: Bool) throws -> LanguageModel
+  {
     let parameters = Parameters<Float>(configuration)
     parameters.initialize(seed: 1)
     // What training starts at zero, it changes: zeros could be kept in halves, and make all characters equally probable.
@@ -226,11 +234,21 @@ public struct GenerationBenchmark: Sendable, Equatable {
       let scalar = UnicodeScalar(index < 6_400 ? 0xE000 + index : 0xF0000 + index)
       return scalar.map { String(Character($0)) }
     }
-    var model = LanguageModel(
+    return LanguageModel(
       model: Model(parameters), vocabulary: try Vocabulary(characters: characters), name: "bench")
-    model.products = products
+  }
+
+  /// Measures a model, with its kind of products.
+  ///
+  /// - Parameters:
+  ///   - seconds: how long each measurement takes, about.
+  /// - Throws: as `Generator.init` does.
+  public static func measure(
+    _ model: LanguageModel, temperature: Double = 0.8, texts: Int = 100, threads: Int,
+    seconds: Double
+  ) throws -> GenerationBenchmark {
     let sampling = Sampling(temperature: temperature)
-    let context = configuration.context
+    let context = model.model.configuration.context
 
     func run(_ generator: Generator, _ count: Int) -> Double {
       Benchmark.seconds { for _ in 0..<count where generator.next() == nil { break } }
@@ -269,7 +287,7 @@ public struct GenerationBenchmark: Sendable, Equatable {
       }
     }
     // After it, half a window is read anew for every half a window of new characters.
-    let fullWindow = String(repeating: characters[0], count: context)
+    let fullWindow = String(repeating: model.vocabulary.characters[0], count: context)
     return GenerationBenchmark(
       filling: Double(context) / Benchmark.median(filling), full: Double(many) / full,
       texts: texts, together: try together(threads: 1),

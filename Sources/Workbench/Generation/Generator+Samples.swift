@@ -26,27 +26,50 @@ extension Generator {
   /// One text for each sampling and seed, all from one prompt. Each is, character for character, what a `Generator` gives.
   ///
   /// Texts grow in step: each pass through the model adds a character to every text of a group, so that the weights are read from memory
-  /// once for all of them. Groups are shared out among the threads, each of which has memory for one of them and reads the prompt once.
+  /// once for all of them. Groups are shared out among the threads, each of which has memory for one of them. The prompt is read once for all
+  /// texts, and so is what any of a group have in common after it; see `Branches`.
   static func samples(
     _ model: LanguageModel, prompt: String, _ draws: [(sampling: Sampling, seed: UInt64)],
     length: Int, stop: [String], threads: Int, shouldStop: @Sendable () -> Bool
   ) throws -> [Sample] {
     try check(threads: threads)
     let start = try GrowingText.Start(model, prompt: prompt, length: length, stop: stop)
-    let groups = groups(of: draws, model, threads: threads)
     let packed = model.packedWeights(threads: threads)
+    let prompt = Decoder(model.model, packed: packed, texts: 1)
+    prompt.append(start.context, to: 0)
+
+    let order = try alikeTogether(draws, start, prompt.logits[0])
+    let groups = groups(of: order, model, threads: threads)
+    let most = groups.first?.count ?? 0
     let workers = (0..<Swift.min(threads, groups.count)).map { _ in
       Worker {
-        // One text more, which stays at the end of the prompt.
-        Decoder(model.model, packed: packed, texts: (groups.first?.count ?? 0) + 1)
+        // After the places for texts the one where the prompt stays.
+        let decoder = Decoder(model.model, packed: packed, texts: most + 1)
+        decoder.copy(0, of: prompt, to: most)
+        return decoder
       }
     }
-    return try mapInParallel(groups.count, threads: threads) { group, worker in
+    let samples = try mapInParallel(groups.count, threads: threads) { group, worker in
       Result {
         try inStep(
-          model, workers[worker].decoder, start, Array(groups[group]), shouldStop: shouldStop)
+          model, workers[worker].decoder, start, groups[group].map { draws[$0] },
+          shouldStop: shouldStop)
       }
     }.flatMap { try $0.get() }
+    return zip(order, samples).sorted { $0.0 < $1.0 }.map(\.1)
+  }
+
+  /// The numbers of texts, those that begin with the same character one after the other: so they come into one group, mostly. Among these, those of
+  /// the same seed, whose characters differ only where a temperature makes them.
+  private static func alikeTogether(
+    _ draws: [(sampling: Sampling, seed: UInt64)], _ start: GrowingText.Start, _ logits: Row<Float>
+  ) throws(SamplingError) -> [Int] {
+    var keys: [(first: Int32, seed: UInt64, text: Int)] = []
+    for (text, draw) in draws.enumerated() {
+      var growing = try GrowingText(start, sampling: draw.sampling, seed: draw.seed)
+      keys.append((try growing.following(logits), draw.seed, text))
+    }
+    return keys.sorted { $0 < $1 }.map(\.text)
   }
 
   /// What a worker has to itself, made when it first needs it.
@@ -86,25 +109,22 @@ extension Generator {
   ) throws -> [Sample] {
     var texts = try draws.map { try GrowingText(start, sampling: $0.sampling, seed: $0.seed) }
     var characters: [[GeneratedCharacter]] = Array(repeating: [], count: texts.count)
-    let prompt = decoder.states.count - 1
-    if decoder.states[prompt].count == 0 { decoder.append(start.context, to: prompt) }
-    for text in texts.indices { decoder.copy(prompt, to: text) }
-
+    var branches = Branches(texts: texts.count, root: decoder.states.count - 1)
     var growing = Array(texts.indices)
-    var unread: [Int32] = []
     var isInterrupted = false
     while true {
       growing.removeAll { !texts[$0].wantsLogits() }
       isInterrupted = shouldStop()
       if growing.isEmpty || isInterrupted { break }
-      unread.removeAll(keepingCapacity: true)
+      branches.begin()
       for text in growing {
-        if let token = texts[text].takeUnread() { unread.append(token) }
+        // Before the first characters there is nothing to read but the prompt.
+        guard let token = texts[text].takeUnread() else { continue }
+        if let place = branches.read(token, by: text) { decoder.copy(place, to: text) }
       }
-      // Before the first characters there is nothing to read but the prompt.
-      if !unread.isEmpty { decoder.append(eachOf: unread, to: growing) }
+      decoder.append(eachOf: branches.tokens, to: branches.places)
       for text in growing {
-        texts[text].draw(decoder.logits[text])
+        texts[text].draw(decoder.logits[branches.place(of: text)])
         while let character = texts[text].take() { characters[text].append(character) }
       }
     }

@@ -87,7 +87,7 @@ public final class Generator: Sequence, IteratorProtocol {
     decoder = model.decoder()
     decoder.append(start.context, to: 0)
     // A damaged model is found here rather than in the middle of a loop.
-    try growing.check(decoder.logits[0])
+    _ = try growing.following(decoder.logits[0])
   }
 
   /// What the model reads before the first character: the prompt, or what stands for an empty one.

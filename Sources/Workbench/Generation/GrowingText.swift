@@ -76,9 +76,10 @@ struct GrowingText {
     tokens = start.tokens
   }
 
-  /// Throws `SamplingError.noDistribution` for logits that nothing can be drawn from.
-  mutating func check(_ logits: Row<Float>) throws(SamplingError) {
-    _ = try sampler.choose(logits, index: drawn, history: tokens)
+  /// The character that `draw` draws from these logits.
+  /// - Throws: `SamplingError.noDistribution` for logits that nothing can be drawn from.
+  mutating func following(_ logits: Row<Float>) throws(SamplingError) -> Int32 {
+    try sampler.choose(logits, index: drawn, history: tokens).token
   }
 
   /// The next character that may be handed out, if there is one.
