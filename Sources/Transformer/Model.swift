@@ -56,7 +56,7 @@ public struct Model<Scalar: Real>: Sendable {
   ///   - softTargets: a teacher's logits for the same characters, or nil without a teacher.
   ///   - scale: 1 / (characters in the whole batch) for the mean.
   ///   - observe: called with the gradient by the input of each layer, last to first, then by the embedding's output (-1). For gradient checks.
-  /// - Returns: the sums over all rows, in nats: the plain loss, and the objective with its label smoothing and z-loss.
+  /// - Returns: the sums over all rows, in nats: the plain loss, and the objective with its label smoothing, z-loss and distillation.
   @specialized(where Scalar == Float)
   @specialized(where Scalar == Double)
   public func backward(
@@ -91,7 +91,8 @@ public struct Model<Scalar: Real>: Sendable {
     return sums
   }
 
-  /// The summed plain loss of `a.targets` under the logits that `forward` left, in nats. The logits are used up.
+  /// The summed losses of `a.targets` under the logits that `forward` left, in nats: the plain one, and the objective. The logits are used up,
+  /// and so are those of `softTargets`.
   @specialized(where Scalar == Float)
   @specialized(where Scalar == Double)
   public func loss(

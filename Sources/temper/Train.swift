@@ -55,9 +55,10 @@ struct Train: ParsableCommand {
     }
     if resume, force { throw ValidationError("--resume and --force exclude one another") }
     if resume, from != nil { throw ValidationError("--resume and --from exclude one another") }
-    if resume, let name = options.givenButFixed {
+    if resume, let name = options.givenButFixed ?? (license == nil ? nil : "license") {
       throw ValidationError(
-        "--\(name) cannot be changed by --resume, only how long to train and how often to report")
+        "--\(name) cannot be changed by --resume, only how long to train, how often to report and save, --average and --precision"
+      )
     }
     if from != nil, let name = options.givenShape {
       throw ValidationError("--\(name) cannot be changed for a model that exists; leave it out")

@@ -74,7 +74,7 @@ struct TrainingArguments: ParsableArguments {
   var beta2: Double?
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("How much of a weight each step takes away; 0 is off.", valueName: "x"))
+    help: ArgumentHelp("A step takes this share of each weight away, times the learning rate; 0 is off.", valueName: "x"))
   var weightDecay: Double?
   @Option(
     parsing: .unconditional,
@@ -108,7 +108,7 @@ struct TrainingArguments: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Learn from this model's probabilities, too; it has to have the text's characters.",
+      "Learn from the probabilities of the model in this folder, too; it has to have the text's characters.",
       valueName: "dir"))
   var distill: String?
   @Option(

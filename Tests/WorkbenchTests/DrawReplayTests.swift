@@ -36,7 +36,11 @@ struct DrawReplayTests {
           == GumbelNoise(seed: 7).value(of: Int(drawn.token), at: number - 1))
       if let second = replay.runnerUp { #expect(replay.chosen.value >= second.value) }
       #expect(replay.flips.token(at: sampling.temperature) == Int(drawn.token))
-      #expect(replay.seen.count == min(16, 5 + number - 1))
+      let before = 5 + number - 1
+      let text = ["a", " ", "c", "a", "b"] + characters.map(\.text)
+      #expect(
+        replay.seen
+          == text[0..<before].suffix(DecodingState.window(after: before, context: 16)))
       #expect(replay.attention.count == 2)
       for weights in replay.attention {
         #expect(abs(weights.reduce(0, +) - 1) < 1e-4)

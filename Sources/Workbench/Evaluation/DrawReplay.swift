@@ -32,10 +32,9 @@ public struct DrawReplay: Sendable {
   public let candidates: [Candidate]
   /// At which temperatures which character would have been drawn here.
   public let flips: FlipTemperatures
-  /// The characters before it that the model could see, and how much each layer looked at each
-  /// while it predicted this one. Beyond the model's context, decoding also carries over what
-  /// these saw themselves, which is left out here.
+  /// The characters in the model's window when it predicted this one; see `DecodingState`.
   public let seen: [String]
+  /// attention[layer][i]: how much the layer looked at `seen[i]` then; 1 in all.
   public let attention: [[Float]]
 
   /// The character drawn.
@@ -100,7 +99,7 @@ public struct DrawReplay: Sendable {
     let before = read + drawn.dropLast()
     let end = before.suffix(24)
     context = (end.count < before.count ? "…" : "") + vocabulary.decode(end)
-    let map = try AttentionMap(before, model: model)
+    let map = try AttentionMap(decoder.states[0].window, model: model)
     seen = map.characters
     attention = map.weights.map { $0[$0.count - 1] }
   }

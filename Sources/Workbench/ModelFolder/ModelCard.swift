@@ -4,8 +4,8 @@ import Transformer
 /// The README.md of a model folder: what the model is, what it learnt from, how well, and how to
 /// use it.
 ///
-/// Hugging Face reads the YAML at its top. It holds no date and no path of a machine, so the same
-/// training writes the same card.
+/// Hugging Face reads the YAML at its top. It holds no date; the command stands in it as it was typed. So the same command on the same
+/// text writes the same card.
 public struct ModelCard: Sendable {
   /// The name of its folder.
   public var name: String

@@ -9,7 +9,7 @@ import Transformer
 ///     model.safetensors       the weights under their Hugging Face names
 ///     tokenizer.json          the characters, as a tokenizer that cuts text as `Vocabulary` does
 ///     tokenizer_config.json   which tokenizer class transformers is to use
-///     generation_config.json  the sampling that transformers starts from
+///     generation_config.json  the sampling that transformers starts from, and Temper's temperature
 ///     README.md               the model card
 ///     trainer/                what resuming needs: state.json and state.safetensors; may be absent
 ///
@@ -71,7 +71,7 @@ public enum ModelFolder {
 
   /// Where a model came from, kept in config.json under "temper".
   ///
-  /// It holds no date and no path of a machine: the same training writes the same bytes.
+  /// It holds no date; the command is recorded as it was typed. The same command on the same text writes the same bytes.
   public struct Provenance: Sendable, Equatable {
     /// Names of the files it was trained on, without their folders.
     public var corpus: [String]

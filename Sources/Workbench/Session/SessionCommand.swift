@@ -143,7 +143,7 @@ enum SessionCommand: String, CaseIterable {
       ["Green is what the model held likely, red what it held unlikely."]
     case .train:
       [
-        "/train notes.txt             goes on training with your text",
+        "/train notes.txt             goes on training with your text, for a minute",
         "/train notes.txt minutes 2   for two minutes; or steps 500",
         "Ctrl-C stops after the current step and keeps what there is. /save DIR",
         "keeps it for good.",

@@ -13,7 +13,7 @@ nonisolated(unsafe) private var wakeDownEnd: Int32 = -1
 
 /// Signals: who wants the program to stop.
 ///
-/// At first an interrupt ends the program at once with exit code 130. While somebody `watch`es, it is recorded instead, and whoever
+/// At first an interrupt ends the program at once with exit code 130. After `set(.record)` it is recorded instead, and whoever
 /// works asks `isRequested` now and then. A broken pipe is never a signal: the write that finds it fails.
 enum Interrupts {
   /// What an interrupt does.
