@@ -62,6 +62,11 @@ public struct Configuration: Sendable, Equatable {
         allowed: "what memory holds: layers x context x head width may be "
           + "\(Self.largestCacheSize) at most")
     }
+    guard context * headWidth <= Self.largestTableSize else {
+      throw ConfigurationError.outOfRange(
+        name: "context", value: "\(context)",
+        allowed: "what memory holds: context x head width may be \(Self.largestTableSize) at most")
+    }
     guard ropeTheta.isFinite, ropeTheta > 0 else {
       throw ConfigurationError.outOfRange(
         name: "rope theta", value: "\(ropeTheta)", allowed: "finite numbers above 0")
@@ -81,6 +86,9 @@ public struct Configuration: Sendable, Equatable {
 
   /// The keys of one text, over all layers, are at most so many numbers.
   public static let largestCacheSize = 1 << 28
+
+  /// The cosines and sines of all places are at most so many numbers. They are there before anything else is done with a model.
+  public static let largestTableSize = 1 << 24
 
   /// How many numbers the model has learnt.
   public var parameterCount: Int {

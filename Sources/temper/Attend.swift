@@ -22,7 +22,8 @@ struct Attend: ParsableCommand {
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Write a page for a browser that shows a weight where you point.", valueName: "file"))
+    help: ArgumentHelp(
+      "Write a page for a browser that shows a weight where you point.", valueName: "file"))
   var html: String?
 
   @Flag(help: "Print one JSON object.")

@@ -25,11 +25,12 @@ struct Repl: ParsableCommand {
   var keepGoing = false
 
   func run() throws {
-    let model = try model.load()
+    let origin = Origin(folder: try ModelChoice.path(model.model))
+    let model = try ModelFolder.load(origin.folder)
     let output = Console.output()
     let settings = options.settings(of: model)
     var session = Session(
-      model: model, settings: settings, environment: Self.environment(output))
+      model: model, settings: settings, environment: Self.environment(output, origin))
     let isConversation = isatty(STDIN_FILENO) == 1 && output.isTerminal
     if isConversation,
       let editor = LineEditor(prompt: "> ", console: output, historyFile: HistoryFile())
@@ -40,29 +41,42 @@ struct Repl: ParsableCommand {
     }
   }
 
-  private static func environment(_ output: Console) -> SessionEnvironment {
+  /// The folder of the model that was loaded last.
+  private final class Origin {
+    var folder: String
+
+    init(folder: String) { self.folder = folder }
+  }
+
+  private static func environment(_ output: Console, _ origin: Origin) -> SessionEnvironment {
     SessionEnvironment(
       threads: ThreadsOption.processors, width: { output.width },
       models: {
         ModelChoice.available().map { SessionEnvironment.ListedModel(name: $0.name, path: $0.path) }
       },
-      load: { try ModelFolder.load(try ModelChoice.path($0)) },
-      corpus: Self.corpus(),
+      load: {
+        let folder = try ModelChoice.path($0)
+        let model = try ModelFolder.load(folder)
+        origin.folder = folder
+        return model
+      },
+      corpus: Self.corpus(origin),
       train: { request, model, shouldStop, _ in
         try Self.train(request, model, shouldStop, TextReport(output))
       })
   }
 
-  /// Finds the corpus of a model that is known by name, and keeps the last one.
-  private static func corpus() -> (LanguageModel) throws -> CorpusIndex? {
-    var last: (name: String, index: CorpusIndex)?
+  /// Finds the corpus that came with the model that was loaded last, while it is the one that answers, and keeps it.
+  private static func corpus(_ origin: Origin) -> (LanguageModel) throws -> CorpusIndex? {
+    var last: (path: String, characters: [String], index: CorpusIndex)?
     return { model in
-      if let last, last.name == model.name { return last.index }
-      guard let folder = ModelChoice.available().first(where: { $0.name == model.name })?.path,
-        let path = ModelFolder.corpus(ofModelAt: folder)
+      guard FileSystem.split(origin.folder).name == model.name,
+        let path = ModelFolder.corpus(ofModelAt: origin.folder)
       else { return nil }
+      let characters = model.vocabulary.characters
+      if let last, last.path == path, last.characters == characters { return last.index }
       let index = try CorpusIndex([path], vocabulary: model.vocabulary)
-      last = (model.name, index)
+      last = (path, characters, index)
       return index
     }
   }

@@ -12,7 +12,8 @@ struct Score: ParsableCommand {
   @OptionGroup var model: ModelOption
 
   @Option(
-    parsing: .unconditional, help: ArgumentHelp("Score at this temperature; above 0.", valueName: "x"))
+    parsing: .unconditional,
+    help: ArgumentHelp("Score at this temperature; above 0.", valueName: "x"))
   var temperature = 1.0
 
   @Flag(

@@ -26,7 +26,9 @@ struct SoftmaxCommand: ParsableCommand {
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("The right answer, counted from 0; the first that is not masked if not given.", valueName: "n"))
+    help: ArgumentHelp(
+      "The right answer, counted from 0; the first that is not masked if not given.", valueName: "n"
+    ))
   var target: Int?
 
   @Option(

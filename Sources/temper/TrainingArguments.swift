@@ -74,7 +74,9 @@ struct TrainingArguments: ParsableArguments {
   var beta2: Double?
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("A step takes this share of each weight away, times the learning rate; 0 is off.", valueName: "x"))
+    help: ArgumentHelp(
+      "A step takes this share of each weight away, times the learning rate; 0 is off.",
+      valueName: "x"))
   var weightDecay: Double?
   @Option(
     parsing: .unconditional,

@@ -51,8 +51,8 @@ final class TextReport: TrainingReport {
     case .evaluation(let step, let loss, let accuracy, let isBest, _):
       validationLoss = loss
       output.line(
-        "step \(grouped(step))  validation loss \(fixed(loss, 4)), "
-          + "\(fixed(100 * accuracy, 1))% right\(isBest ? "" : " (not the best)")",
+        "step \(step.grouped)  validation loss \(loss.decimals(4)), "
+          + "\((100 * accuracy).decimals(1))% right\(isBest ? "" : " (not the best)")",
         isBest ? .plain : .remark)
       showProgress()
     case .sample(_, let text, let temperature, let seed):
@@ -61,16 +61,16 @@ final class TextReport: TrainingReport {
     case .saved: break
     case .saveFailed(let step, let path, let reason):
       output.line(
-        "step \(grouped(step)): saving to \(path) failed: \(Display.inline(reason)); "
+        "step \(step.grouped): saving to \(path) failed: \(Display.inline(reason)); "
           + "training goes on and tries again",
         .failure)
     case .skipped(let step, _):
       output.line(
-        "step \(grouped(step)): the loss or its gradient is far outside its range; the step is skipped",
+        "step \(step.grouped): the loss or its gradient is far outside its range; the step is skipped",
         .failure)
     case .rolledBack(let step, let rateFactor):
       output.line(
-        "step \(grouped(step)): back to the last good state, with \(rateFactor) of the learning rate",
+        "step \(step.grouped): back to the last good state, with \(rateFactor) of the learning rate",
         .failure)
     case .end(let end): show(end)
     }
@@ -81,15 +81,15 @@ final class TextReport: TrainingReport {
     self.start = start
     let files = start.files.count == 1 ? start.files[0] : "\(start.files.count) files"
     output.line(
-      "\(files): \(grouped(start.characters)) characters, \(grouped(start.distinct)) distinct")
+      "\(files): \(start.characters.grouped) characters, \(start.distinct.grouped) distinct")
     if !start.rarest.isEmpty {
-      let rarest = start.rarest.map { "\(Display.quoted($0.character)) \(grouped($0.count))" }
+      let rarest = start.rarest.map { "\(Display.quoted($0.character)) \($0.count.grouped)" }
       output.line("rarest: " + rarest.joined(separator: "  "), .remark)
     }
     let validation =
       start.validationCharacters > 0
-      ? "the last \(grouped(start.validationCharacters)) to validate" : "none to validate"
-    output.line("split: \(grouped(start.trainingCharacters)) characters to train, \(validation)")
+      ? "the last \(start.validationCharacters.grouped) to validate" : "none to validate"
+    output.line("split: \(start.trainingCharacters.grouped) characters to train, \(validation)")
     if let base = start.base {
       let added =
         start.addedCharacters.isEmpty
@@ -102,21 +102,21 @@ final class TextReport: TrainingReport {
     let c = start.configuration
     let s = start.settings
     output.line(
-      "model: \(grouped(c.parameterCount)) parameters, \(c.layers) layers, width \(c.width), "
+      "model: \(c.parameterCount.grouped) parameters, \(c.layers) layers, width \(c.width), "
         + "head \(c.headWidth), feed-forward \(c.feedForward), context \(c.context)"
         + (c.isTied ? ", tied" : ""))
     let length =
       switch s.duration {
       case .steps(let steps):
-        "\(grouped(steps)) steps of \(s.batch) x \(s.context) characters"
-          + (start.epochs.map { ", \(fixed($0, 1)) epochs" } ?? "")
+        "\(steps.grouped) steps of \(s.batch) x \(s.context) characters"
+          + (start.epochs.map { ", \($0.decimals(1)) epochs" } ?? "")
       case .minutes(let minutes):
         "\(minutes) minutes, steps of \(s.batch) x \(s.context) characters"
       }
     output.line(
       "training: \(length), \(s.optimizer.rawValue) at \(s.learningRate), dropout \(s.dropout), "
         + "\(start.threads) threads, seed \(s.seed)")
-    if start.firstStep > 0 { output.line("going on after step \(grouped(start.firstStep))") }
+    if start.firstStep > 0 { output.line("going on after step \(start.firstStep.grouped)") }
   }
 
   private func show(_ step: TrainingEvent.Step) {
@@ -142,14 +142,14 @@ final class TextReport: TrainingReport {
 
   private func progressLine(_ step: TrainingEvent.Step) -> String {
     var parts = [
-      "step \(grouped(step.step))", "loss \(fixed(smoothedLoss ?? step.loss, 3))",
+      "step \(step.step.grouped)", "loss \((smoothedLoss ?? step.loss).decimals(3))",
     ]
     let terms = [
       ("smoothing", step.smoothing), ("z-loss", step.zLoss), ("distillation", step.distillation),
     ]
-    for (name, value) in terms where value != 0 { parts.append("\(name) \(fixed(value, 3))") }
-    if let validationLoss { parts.append("val \(fixed(validationLoss, 4))") }
-    parts.append("\(grouped(Int(step.charactersPerSecond))) char/s")
+    for (name, value) in terms where value != 0 { parts.append("\(name) \(value.decimals(3))") }
+    if let validationLoss { parts.append("val \(validationLoss.decimals(4))") }
+    parts.append("\(Int(step.charactersPerSecond).grouped) char/s")
     if step.progress > 0, step.progress < 1 {
       parts.append(
         "\(duration(step.seconds / step.progress * (1 - step.progress))) left")
@@ -174,9 +174,9 @@ final class TextReport: TrainingReport {
       case .targetReached: "target reached"
       case .interrupted: "stopped"
       }
-    var summary = "\(verb) after \(grouped(end.step)) steps in \(duration(end.seconds))"
+    var summary = "\(verb) after \(end.step.grouped) steps in \(duration(end.seconds))"
     if let loss = end.validationLoss, let best = end.bestStep {
-      summary += "; best validation loss \(fixed(loss, 4)) at step \(grouped(best))"
+      summary += "; best validation loss \(loss.decimals(4)) at step \(best.grouped)"
     }
     output.line(summary)
     if let path = end.path {
@@ -186,34 +186,11 @@ final class TextReport: TrainingReport {
   }
 }
 
-/// A number with a fixed number of decimals.
-func fixed(_ value: Double, _ decimals: Int) -> String {
-  guard value.isFinite, abs(value) < 1e15 else { return "\(value)" }
-  let scale = (0..<decimals).reduce(1.0) { scale, _ in scale * 10 }
-  let scaled = (abs(value) * scale).rounded()
-  let (whole, rest) = Int(scaled).quotientAndRemainder(dividingBy: Int(scale))
-  let sign = value < 0 && scaled > 0 ? "-" : ""
-  guard decimals > 0 else { return "\(sign)\(whole)" }
-  let digits = "\(rest)"
-  return "\(sign)\(whole)." + String(repeating: "0", count: decimals - digits.count) + digits
-}
-
-/// A count with commas between thousands.
-func grouped(_ value: Int) -> String {
-  let digits = Array("\(value.magnitude)")
-  var text = value < 0 ? "-" : ""
-  for (index, digit) in digits.enumerated() {
-    if index > 0, (digits.count - index) % 3 == 0 { text += "," }
-    text.append(digit)
-  }
-  return text
-}
-
 /// A time in the two largest units that it has.
 func duration(_ seconds: Double) -> String {
   guard seconds.isFinite, seconds < 1e9 else { return "long" }
   let whole = Int(seconds.rounded())
-  if seconds < 10 { return "\(fixed(seconds, 1)) s" }
+  if seconds < 10 { return "\(seconds.decimals(1)) s" }
   if whole < 60 { return "\(whole) s" }
   if whole < 3600 { return "\(whole / 60) min \(whole % 60) s" }
   return "\(whole / 3600) h \(whole % 3600 / 60) min"

@@ -60,6 +60,16 @@ import Transformer
     #expect(try Self.small(vocabularySize: 1 << 17, width: 1 << 10, isTied: true).isTied)
   }
 
+  /// Few weights, and a gigabyte of cosines and sines.
+  @Test func tablesOfPositionsAreBounded() throws {
+    func shape(context: Int) throws -> Configuration {
+      try Configuration(
+        vocabularySize: 2, layers: 1, width: 1, headWidth: 256, feedForward: 1, context: context)
+    }
+    #expect(try shape(context: 1 << 16).context == 1 << 16)
+    #expect(throws: ConfigurationError.self) { try shape(context: 1 << 20) }
+  }
+
   @Test func errorsSayWhatAndWhere() {
     let error = ConfigurationError.outOfRange(name: "layers", value: "0", allowed: "1...256")
     #expect(error.description == "layers is 0, which is outside 1...256")

@@ -68,6 +68,30 @@ import Workbench
     }
   }
 
+  /// A run that shows samples recovers as another one does, though there is no text of broken weights.
+  @Test func whileSamplesAreShown() throws {
+    let trainer = try trainer {
+      $0.sampleEvery = 1
+      $0.evaluateEvery = 1
+    }
+    var (samples, rolledBack) = (Set<Int>(), false)
+    let end = try trainer.run(onEvent: { event in
+      switch event {
+      case .step(let step) where step.step == 60 && !rolledBack:
+        trainer.stateTensors[0].values.elements.fill(.nan)
+      case .sample(let step, _, _, _): samples.insert(step)
+      case .rolledBack: rolledBack = true
+      default: break
+      }
+    })
+    #expect(rolledBack && isSound(trainer.languageModel.model.parameters))
+    #expect(samples.contains(59) && !samples.contains(60) && samples.contains(100))
+    // Between two evaluations without a step there is no training loss.
+    #expect(end.history.first { $0.step == 60 }?.loss.isFinite == true)
+    #expect(end.history.first { $0.step == 65 }?.loss.isNaN == true)
+    #expect(end.history.last?.loss.isFinite == true)
+  }
+
   @Test(arguments: values) func inEachTensorOfTheGradient(_ value: Float) throws {
     let isHarmless = value.isFinite && abs(value) < 1
     for entry in try trainer().stateTensors[0].values.entries.indices {

@@ -165,7 +165,7 @@ import Workbench
     var model = try randomModel(characters: twelveCharacters, context: 7, seed: 5)
     model.products = products
     let sampling = Sampling(temperature: temperature)
-    for (threads, stop) in [(1, []), (2, ["b"]), (3, ["ab", "fo"])] {
+    for (threads, stop) in [(1, []), (2, ["b"]), (3, ["ab", "fo"]), (.max, [])] {
       let samples = try Generator.samples(
         model, prompt: "dog", sampling: sampling, seed: 7, count: 40, length: 25, stop: stop,
         threads: threads)

@@ -233,6 +233,8 @@ import Workbench
     ("repetition-penalty", Sampling(repetitionPenalty: 0)),
     ("repetition-penalty", Sampling(repetitionPenalty: .infinity)),
     ("repetition-penalty", Sampling(repetitionPenalty: .nan)),
+    ("repetition-penalty", Sampling(repetitionPenalty: 1e-300)),
+    ("repetition-penalty", Sampling(repetitionPenalty: 1e308)),
     ("repetition-window", Sampling(repetitionWindow: -1)),
   ])
   func aSettingOutOfRangeIsNamed(option: String, sampling: Sampling) {

@@ -121,6 +121,15 @@ struct SessionTests {
     let more = session.say("/more")
     #expect(more.generated.hasPrefix("c"))
     #expect(!more.generated.dropFirst().contains("c"))
+    // A stop text that is set later holds from the next /more on, and those after it go on with the same text.
+    _ = session.say("/set stop off")
+    _ = session.say("ab")
+    _ = session.say("/set stop abcabc")
+    let (one, two) = (session.say("/more 9").generated, session.say("/more 4").generated)
+    let other = try Generator(
+      model, prompt: "ab" + whole, seed: 4, length: 13, stop: ["abcabc"])
+    #expect(one + two == other.map(\.text).joined())
+    #expect(session.say("/why 13").next == .continue)
     #expect(session.say("/set stop off").shown == "stop off\n")
     #expect(session.say("ab").generated == whole)
   }

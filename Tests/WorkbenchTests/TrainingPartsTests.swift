@@ -1,3 +1,4 @@
+import Safetensors
 import TestSupport
 import Testing
 import Transformer
@@ -216,6 +217,20 @@ import Transformer
       let settings = try TrainingSettings(options, trainingCharacters: 1_000_000)
       #expect(TrainingSettings(json: settings.json) == settings)
     }
+  }
+
+  /// A training state is a file, which anybody can write.
+  @Test(
+    arguments: [
+      ("batch", 0), ("layers", 0), ("context", 1e12), ("validation", 1.5), ("validation", -1),
+      ("dropout", 1), ("steps", -1), ("steps", 0), ("beta1", 1), ("beta2", 1.5), ("warmup", 1e18),
+      ("label_smoothing", 1), ("learning_rate", -1), ("head_width", 3), ("target_loss", -1),
+    ] as [(String, Double)])
+  func settingsOutOfRangeAreRefused(name: String, value: Double) throws {
+    var json = try #require(TrainingSettings().json.objectValue)
+    #expect(TrainingSettings(json: .object(json)) == TrainingSettings())
+    json[name] = Int(exactly: value).map { JSONValue($0) } ?? JSONValue(value)
+    #expect(TrainingSettings(json: .object(json)) == nil)
   }
 
   @Test func regularizationFollowsEpochs() throws {

@@ -28,7 +28,8 @@ package struct AtomicFolder: Sendable {
   /// are not in `dropping`, are carried over (as hard links), so that a person's own files survive.
   /// Names in `dropping` are entries at the top. The old folder's mode is kept, and the modes of
   /// files that are written again. When anything fails, the old folder is untouched and the
-  /// temporary one is removed.
+  /// temporary one is removed; unless all that fails is the flush after the exchange: then the new folder is in place, and the old one
+  /// stays beside it until the next save.
   package func replace(
     dropping: Set<String> = [], _ build: (FolderBuilder) throws -> Void
   ) throws {

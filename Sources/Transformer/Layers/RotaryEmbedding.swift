@@ -12,9 +12,10 @@ package struct RotaryEmbedding<Scalar: Real>: Sendable {
   package init(positions: Int, columns: Int, theta: Double) {
     cosines = Matrix(rows: positions, columns: columns / 2)
     sines = Matrix(rows: positions, columns: columns / 2)
+    let frequencies = (0..<columns / 2).map { theta.raised(to: -Double(2 * $0) / Double(columns)) }
     for t in 0..<positions {
-      for i in 0..<columns / 2 {
-        let angle = Double(t) * theta.raised(to: -Double(2 * i) / Double(columns))
+      for (i, frequency) in frequencies.enumerated() {
+        let angle = Double(t) * frequency
         cosines[t][i] = Scalar(angle.cosine)
         sines[t][i] = Scalar(angle.sine)
       }

@@ -4,7 +4,7 @@ import Text
 public struct LossCurve: Sendable {
   private let points: [TrainingEvent.HistoryPoint]
 
-  /// Points whose loss is not finite are left out.
+  /// - Parameter points: in the order of their steps, which are at least 0. Those whose loss is not finite are left out.
   public init(_ points: [TrainingEvent.HistoryPoint]) {
     self.points = points.filter { $0.loss.isFinite && ($0.validationLoss ?? 0).isFinite }
   }
@@ -13,7 +13,7 @@ public struct LossCurve: Sendable {
   public func lines(width: Int, height: Int) -> [String] {
     let losses = points.flatMap { [$0.loss] + ($0.validationLoss.map { [$0] } ?? []) }
     guard points.count > 1, height > 1, width > 20, let low = losses.min(),
-      let high = losses.max(), let lastStep = points.last?.step
+      let high = losses.max(), let lastStep = points.map(\.step).max()
     else { return [] }
     let values = (0..<height).map { high - (high - low) * Double($0) / Double(height - 1) }
     let labels = Self.labels(values)

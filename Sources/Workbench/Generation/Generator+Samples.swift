@@ -87,6 +87,7 @@ extension Generator {
     of texts: [Element], _ model: LanguageModel, threads: Int
   ) -> [ArraySlice<Element>] {
     let c = model.configuration
+    let threads = Swift.min(threads, texts.count)
     let size = model.products == .bfloat16 ? 2 : 4
     let bytes = Swift.max(1, 2 * size * c.layers * c.context * c.headWidth)
     let cached = Swift.max(6, Swift.min(48, (7 << 20) / bytes))

@@ -56,9 +56,10 @@ public struct Sampling: Sendable, Equatable {
     try check(topP > 0 && topP <= 1, "top-p", topP, "a number above 0 and at most 1 (1 keeps all)")
     try check(
       minP >= 0 && minP < 1, "min-p", minP, "a number of at least 0 and below 1 (0 keeps all)")
+    // Far beyond what helps, and logits stay numbers.
     try check(
-      repetitionPenalty.isFinite && repetitionPenalty > 0, "repetition-penalty", repetitionPenalty,
-      "a finite number above 0 (1 is off)")
+      repetitionPenalty >= 0.001 && repetitionPenalty <= 1000, "repetition-penalty",
+      repetitionPenalty, "a number from 0.001 to 1000 (1 is off)")
     try check(
       repetitionWindow >= 0, "repetition-window", repetitionWindow,
       "a whole number of at least 0 (0 is off)")

@@ -17,8 +17,6 @@ public struct ModelCard: Sendable {
   public var corpusCharacters: [Int]
   /// The part of the corpus, from 0 to 1, that was held back to measure the loss.
   public var validationFraction: Double
-  /// The lowest validation loss of the whole training, where it is not that of the weights kept.
-  public var bestValidationLoss: Double?
   /// Training settings, names and values, in the order to show them.
   public var settings: [(name: String, value: String)]
   /// A licence identifier as Hugging Face knows them, such as "mit"; nil says nothing.
@@ -29,7 +27,7 @@ public struct ModelCard: Sendable {
   public init(
     name: String, configuration: Configuration, precision: ModelFolder.Precision,
     provenance: ModelFolder.Provenance, corpusCharacters: [Int] = [],
-    validationFraction: Double = 0.1, bestValidationLoss: Double? = nil,
+    validationFraction: Double = 0.1,
     settings: [(name: String, value: String)] = [], license: String? = nil,
     introduction: String = ""
   ) {
@@ -39,7 +37,6 @@ public struct ModelCard: Sendable {
     self.provenance = provenance
     self.corpusCharacters = corpusCharacters
     self.validationFraction = validationFraction
-    self.bestValidationLoss = bestValidationLoss
     self.settings = settings
     self.license = license
     self.introduction = introduction
@@ -68,7 +65,7 @@ public struct ModelCard: Sendable {
   private var summary: String {
     let names = provenance.corpus.map(plain).joined(separator: ", ")
     return """
-      A character-level text generator of \(grouped(configuration.parameterCount)) parameters: a \
+      A character-level text generator of \(configuration.parameterCount.grouped) parameters: a \
       transformer with a single attention head, trained by Temper on \
       \(names.isEmpty ? "one text" : names). It continues text in the manner of that corpus, one \
       character (grapheme cluster) at a time. It follows no instructions and knows no facts.
@@ -80,18 +77,18 @@ public struct ModelCard: Sendable {
     for (index, file) in provenance.corpus.enumerated() {
       let characters =
         corpusCharacters.indices.contains(index)
-        ? "\(grouped(corpusCharacters[index])) characters" : ""
+        ? "\(corpusCharacters[index].grouped) characters" : ""
       rows.append((file, characters))
     }
-    rows.append(("in all", "\(grouped(provenance.characters)) characters"))
-    rows.append(("distinct characters", grouped(configuration.vocabularySize)))
+    rows.append(("in all", "\(provenance.characters.grouped) characters"))
+    rows.append(("distinct characters", configuration.vocabularySize.grouped))
     return "## Corpus\n\n" + table("File", "Size", rows)
   }
 
   private var training: String {
     var rows = [
-      ("steps", grouped(provenance.steps)),
-      ("characters seen", grouped(provenance.charactersSeen)),
+      ("steps", provenance.steps.grouped),
+      ("characters seen", provenance.charactersSeen.grouped),
     ]
     if let loss = provenance.validationLoss {
       let percent = Self.percent(validationFraction)
@@ -99,9 +96,6 @@ public struct ModelCard: Sendable {
       rows.append(
         ("validation loss, in bits", Self.decimal(loss / 0.693_147_180_559_945_3, places: 4)))
       rows.append(("measured on", "the last \(percent) of the corpus, which was not trained on"))
-    }
-    if let bestValidationLoss {
-      rows.append(("best validation loss", Self.decimal(bestValidationLoss, places: 4)))
     }
     rows += settings.map { ($0.name, $0.value) }
     return """
@@ -118,13 +112,13 @@ public struct ModelCard: Sendable {
   private var shape: String {
     let c = configuration
     let rows = [
-      ("layers", grouped(c.layers)), ("width", grouped(c.width)),
-      ("attention heads", "1, of width \(grouped(c.headWidth))"),
+      ("layers", c.layers.grouped), ("width", c.width.grouped),
+      ("attention heads", "1, of width \(c.headWidth.grouped)"),
       ("attention's probabilities", c.attention.rawValue),
-      ("feed-forward width", grouped(c.feedForward)),
-      ("context", "\(grouped(c.context)) characters"),
+      ("feed-forward width", c.feedForward.grouped),
+      ("context", "\(c.context.grouped) characters"),
       ("output projection", c.isTied ? "tied to the embeddings" : "its own"),
-      ("parameters", "\(grouped(c.parameterCount)), stored as \(precision.rawValue)"),
+      ("parameters", "\(c.parameterCount.grouped), stored as \(precision.rawValue)"),
     ]
     let other =
       runsElsewhere
@@ -205,17 +199,6 @@ public struct ModelCard: Sendable {
   private func table(_ first: String, _ second: String, _ rows: [(String, String)]) -> String {
     (["| \(first) | \(second) |", "|---|---|"] + rows.map { "| \(plain($0.0)) | \(plain($0.1)) |" })
       .joined(separator: "\n")
-  }
-
-  /// 1234567 as 1,234,567.
-  private func grouped(_ number: Int) -> String {
-    var digits = String(number.magnitude)
-    var groups: [String] = []
-    while digits.count > 3 {
-      groups.insert(String(digits.suffix(3)), at: 0)
-      digits.removeLast(3)
-    }
-    return (number < 0 ? "-" : "") + ([digits] + groups).joined(separator: ",")
   }
 
   /// A text as a string of YAML, Python and JSON alike.

@@ -40,6 +40,8 @@ extension Session {
   private func modelLaboratory() throws -> SoftmaxLaboratory {
     let prompt = try model.vocabulary.encodePrompt(passage?.text ?? "", source: "text")
     let decoder = model.decoder()
+    // A row does not keep its matrix.
+    defer { withExtendedLifetime(decoder) {} }
     decoder.append(Generator.context(of: prompt.tokens, in: model.vocabulary), to: 0)
     let row = decoder.logits[0]
     let logits = (0..<row.count).map { Double(row[$0]) }

@@ -16,7 +16,7 @@ public struct Session {
   public enum Next: Sendable, Equatable {
     /// Give it the next line.
     case `continue`
-    /// The line could not be done; the last output says why. The session is as it was before.
+    /// The line could not be done; the last output says why. The session is as it was before, or has as much of a text as there is.
     case failed
     /// The person leaves.
     case quit
@@ -40,7 +40,7 @@ public struct Session {
     /// What goes on with the text; nil once the model has changed.
     var generator: Generator?
     /// The stop strings that the generator looks for.
-    let stop: [String]
+    var stop: [String]
     /// Characters that the generator was granted and has handed out.
     var granted: Int
     var handed = 0
@@ -154,6 +154,7 @@ public struct Session {
       seed: settings.seed ?? environment.randomSeed(), length: length, stop: settings.stop)
     self.passage?.text = generator.prompt
     self.passage?.generator = generator
+    self.passage?.stop = settings.stop
     self.passage?.granted = length
     self.passage?.handed = 0
     self.passage?.drawn = []

@@ -90,8 +90,8 @@ enum Setting: String, CaseIterable {
     case .repetitionPenalty: "holds back characters that came lately; 1 is off"
     case .repetitionWindow: "how many characters count as lately"
     case .length: "how many characters a text gets at most"
-    case .stop: "ends a text before this; \\n is a line break; off for none"
-    case .seed: "the same seed gives the same text; random for a fresh one each time"
+    case .stop: "ends a text before this; \\n breaks a line; off: none"
+    case .seed: "the same seed gives the same text; random: any"
     case .color: "on colours generated text by probability"
     }
   }

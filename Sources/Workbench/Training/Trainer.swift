@@ -83,7 +83,7 @@ public final class Trainer {
   /// - Throws: `TrainingError` when the text is too short, `ConfigurationError` for an impossible shape, and what locking the folder throws. Nothing is
   ///   written before the first save.
   public convenience init(_ job: Job) throws {
-    try self.init(job, resuming: nil)
+    try self.init(job, resuming: nil, holding: nil)
     if let (base, _) = job.base {
       initialize(from: base.model.parameters)
     } else {
@@ -122,7 +122,10 @@ public final class Trainer {
         teacher: settings.distillation.map { try ModelFolder.load($0.folder) }))
   }
 
-  private init(_ job: Job, resuming saved: LanguageModel?) throws {
+  /// - Parameters:
+  ///   - saved: the model of a run that goes on.
+  ///   - lock: that on the job's folder; nil to take it here.
+  private init(_ job: Job, resuming saved: LanguageModel?, holding lock: FolderLock?) throws {
     self.job = job
     let corpus = job.corpus
     split = Split(corpus, validation: job.settings.validation)
@@ -134,7 +137,7 @@ public final class Trainer {
     corpusDigest = Self.digest(corpus)
     let teacher = try Self.teacher(job)
     teacherDigest = teacher.map { Self.digest($0.model.parameters) }
-    lock = try job.folder.map { try ModelFolder.lock($0) }
+    self.lock = try lock ?? job.folder.map { try ModelFolder.lock($0) }
 
     let weights = Parameters<Float>(configuration)
     model = Model(weights)
@@ -373,7 +376,8 @@ extension Trainer {
   private func evaluate(
     _ clock: inout Stopwatch, _ onEvent: (TrainingEvent) throws -> Void
   ) throws {
-    let trainingLoss = lossSinceHistory.sum / Double(max(lossSinceHistory.steps, 1))
+    // Not a number if no step since then was taken.
+    let trainingLoss = lossSinceHistory.sum / Double(lossSinceHistory.steps)
     lossSinceHistory = (0, 0)
     guard let evaluator else {
       history.append(.init(step: step, loss: trainingLoss, validationLoss: nil))
@@ -398,13 +402,18 @@ extension Trainer {
         seconds: clock.elapsed))
   }
 
-  /// Some text of the model as it is now, the step being its seed.
+  /// Some text of the model as it is now, the step being its seed; none of weights that have gone wrong, which the next steps find out.
   private func sample(_ onEvent: (TrainingEvent) throws -> Void) throws {
     let current = LanguageModel(
       model: measured, vocabulary: job.corpus.vocabulary, name: "model")
     let sampling = Sampling()
-    let generator = try Generator(
-      current, prompt: "", sampling: sampling, seed: UInt64(step), length: 200)
+    let generator: Generator
+    do {
+      generator = try Generator(
+        current, prompt: "", sampling: sampling, seed: UInt64(step), length: 200)
+    } catch SamplingError.noDistribution {
+      return
+    }
     let text = generator.map(\.text).joined()
     try onEvent(
       .sample(step: step, text: text, temperature: sampling.temperature, seed: UInt64(step)))
@@ -534,6 +543,9 @@ extension Trainer {
     ]
   }
 
+  /// No run has taken more.
+  private static let mostSteps = 1 << 48
+
   /// A run that goes on where the one in `folder` stopped, exactly as if it had not.
   ///
   /// - Parameters:
@@ -548,12 +560,14 @@ extension Trainer {
     guard ModelFolder.holdsModel(folder) else {
       throw TrainingError.nothingToResume(path: folder)
     }
+    // Before anything is read, so that all of it is of one save and stays the latest.
+    let lock = try ModelFolder.lock(folder)
     let saved = try ModelFolder.load(folder)
     let files = try ModelFolder.loadTrainer(folder, configuration: saved.configuration)
     func corrupt(_ reason: String) -> TrainingError { .corruptState(path: folder, reason: reason) }
-    guard let json = files.state["settings"], var settings = TrainingSettings(json: json) else {
-      throw corrupt("its settings are incomplete")
-    }
+    guard let json = files.state["settings"], var settings = TrainingSettings(json: json),
+      settings.context <= saved.configuration.context
+    else { throw corrupt("its settings are incomplete or out of range") }
     let before = settings
     try change(&settings)
     let recorded = files.state["command"]?.stringValue ?? ""
@@ -563,14 +577,14 @@ extension Trainer {
       command: settings == before || command.isEmpty ? recorded : recorded + "\n" + command,
       license: files.state["license"]?.stringValue,
       teacher: try settings.distillation.map { try ModelFolder.load($0.folder) })
-    try self.init(job, resuming: saved)
+    try self.init(job, resuming: saved, holding: lock)
     guard files.state["teacher_sha256"]?.stringValue == teacherDigest else {
       throw TeacherError.changed(path: settings.distillation?.folder ?? "")
     }
     guard files.state["corpus_sha256"]?.stringValue == corpusDigest else {
       throw TrainingError.corpusChanged(path: folder)
     }
-    guard let step = files.state["step"]?.intValue, step >= 0,
+    guard let step = files.state["step"]?.intValue, (0...Self.mostSteps).contains(step),
       let seconds = files.state["seconds"]?.doubleValue, seconds >= 0
     else { throw corrupt("it does not say how far it is") }
     self.step = step
@@ -584,6 +598,9 @@ extension Trainer {
       guard let step = point[0]?.intValue else { return nil }
       return .init(
         step: step, loss: point[1]?.doubleValue ?? .nan, validationLoss: point[2]?.doubleValue)
+    }
+    guard history.allSatisfy({ (0...step).contains($0.step) }) else {
+      throw corrupt("its history of losses is damaged")
     }
     best.copy(saved.model.parameters)
     // An average that is asked for only now starts from the latest weights.

@@ -76,7 +76,7 @@ extension TrainingSettings {
     }
   }
 
-  /// The settings that `json` wrote; nil unless all are there, each of its type.
+  /// The settings that `json` wrote; nil unless all are there, each of its type and in the range of the option that sets it.
   package init?(json: JSONValue) {
     self.init()
     for field in Self.fields {
@@ -122,5 +122,29 @@ extension TrainingSettings {
       else { return nil }
       distillation = Distillation(folder: folder, temperature: temperature, hardWeight: weight)
     }
+    do { try asOptions.validate() } catch { return nil }
+  }
+
+  /// The same as options, all of them given.
+  private var asOptions: TrainingOptions {
+    var o = TrainingOptions()
+    (o.layers, o.width, o.headWidth, o.feedForward) = (layers, width, headWidth, feedForward)
+    (o.context, o.batch) = (context, batch)
+    switch duration {
+    case .steps(let steps): o.steps = steps
+    case .minutes(let minutes): o.minutes = minutes
+    }
+    o.targetLoss = targetLoss
+    (o.learningRate, o.adamLearningRate) = (learningRate, adamLearningRate)
+    (o.beta1, o.beta2, o.weightDecay) = (beta1, beta2, weightDecay)
+    (o.warmup, o.clip, o.average) = (schedule.warmup, clip, average)
+    (o.dropout, o.labelSmoothing, o.zLoss) = (dropout, objective.labelSmoothing, objective.zLoss)
+    o.validation = validation
+    (o.evaluateEvery, o.sampleEvery, o.saveEvery) = (evaluateEvery, sampleEvery, saveEvery)
+    if let distillation {
+      o.distill = distillation.folder
+      (o.distillTemperature, o.distillWeight) = (distillation.temperature, distillation.hardWeight)
+    }
+    return o
   }
 }

@@ -312,8 +312,9 @@ extension TrainingOptions {
     try check("target-loss", targetLoss, 0.0001...100)
     try check("learning-rate", learningRate, 1e-9...1000)
     try check("adamw-learning-rate", adamLearningRate, 1e-9...1000)
-    try check("beta1", beta1, 0...0.999_999)
-    try check("beta2", beta2, 0...0.999_999_99)
+    // Nearer to 1, what is left to it has few digits in a float.
+    try check("beta1", beta1, 0...0.9999)
+    try check("beta2", beta2, 0...0.999_99)
     try check("weight-decay", weightDecay, 0...100)
     try check("warmup", warmup, 0...1_000_000_000)
     try check("average", average, 0...1_000_000)
@@ -361,7 +362,6 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
   case nothingToResume(path: String)
   case corruptState(path: String, reason: String)
   case corpusChanged(path: String)
-  case shapeGiven(option: String)
 
   public var description: String {
     switch self {
@@ -380,8 +380,6 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
     case .corpusChanged(let path):
       "the text is not the one that the training in \(path) started with; give the same files, or "
         + "fine-tune with --from \(path) and another --out"
-    case .shapeGiven(let option):
-      "--\(option) cannot be changed for a model that exists; leave it out"
     }
   }
 }

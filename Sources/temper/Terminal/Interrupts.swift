@@ -61,9 +61,7 @@ enum Interrupts {
   ///
   /// A signal that was ignored when the program started stays ignored.
   static func install(_ number: Int32) {
-    var old = sigaction()
-    sigaction(number, nil, &old)
-    guard !isIgnored(old) else { return }
+    guard !isIgnored(number) else { return }
     var action = sigaction()
     let handler: @convention(c) (Int32) -> Void = { number in
       if policy == Policy.leave.rawValue || policy == Policy.record.rawValue && pendingCount >= 2 {
@@ -86,10 +84,14 @@ enum Interrupts {
     sigaction(number, &action, nil)
   }
 
-  /// Gives a signal its default action back.
-  static func release(_ number: Int32) { signal(number, SIG_DFL) }
+  /// Gives a signal its default action back, unless it is ignored.
+  static func release(_ number: Int32) {
+    if !isIgnored(number) { signal(number, SIG_DFL) }
+  }
 
-  private static func isIgnored(_ action: sigaction) -> Bool {
+  private static func isIgnored(_ number: Int32) -> Bool {
+    var action = sigaction()
+    sigaction(number, nil, &action)
     #if canImport(Darwin)
       let handler = action.__sigaction_u.__sa_handler
     #else
