@@ -28,7 +28,7 @@ public final class Activations<Scalar: Real>: @unchecked Sendable {
     let queryKeyValue: Matrix<Scalar>
     /// Normalized and rotated, (rows, head width).
     let query, key: Matrix<Scalar>
-    /// The attention of each row to the positions of its sequence, (rows, context).
+    /// The attention of each row to the positions of its sequence, (rows, context); or room for that of a block of them.
     let probabilities: Matrix<Scalar>
     /// What attention found, (rows, head width).
     let attended: Matrix<Scalar>
@@ -47,10 +47,16 @@ public final class Activations<Scalar: Real>: @unchecked Sendable {
   let gradients: Gradients
 
   /// The attention of each row to the positions of its sequence, (rows, context), as `forward` left it; position t has numbers for
-  /// 0...t only. Made `forBackward`, each layer has its own; otherwise all share the last one's.
-  package func attention(layer: Int) -> Matrix<Scalar> { layers[layer].probabilities }
+  /// 0...t only.
+  /// - Precondition: made `forBackward`; otherwise no attention is kept.
+  package func attention(layer: Int) -> Matrix<Scalar> {
+    let probabilities = layers[layer].probabilities
+    precondition(probabilities.rows == sequences * context, "attention is not kept")
+    return probabilities
+  }
 
-  /// - Parameter forBackward: whether a backward pass will follow. Without one, layers share their memory.
+  /// - Parameter forBackward: whether a backward pass will follow. Without one, layers share their memory, and it does not grow with the
+  ///   square of the context.
   public init(
     _ configuration: Configuration, sequences: Int, context: Int, forBackward: Bool = true
   ) {
@@ -71,13 +77,15 @@ public final class Activations<Scalar: Real>: @unchecked Sendable {
       }
       func matrix(_ columns: Int) -> Matrix<Scalar> { matrix(columns, rows: rows) }
       func inverse() -> Matrix<Scalar> { matrix(rows, rows: 1) }
+      let attended = forBackward ? rows : min(Attention.block, context)
       func layer() -> Layer {
         Layer(
           attentionInput: matrix(width), feedForwardInput: matrix(width),
           attentionInverse: inverse(), queryInverse: inverse(), keyInverse: inverse(),
           feedForwardInverse: inverse(),
           queryKeyValue: matrix(3 * head), query: matrix(head), key: matrix(head),
-          probabilities: matrix(context), attended: matrix(head), middle: matrix(width),
+          probabilities: matrix(context, rows: attended), attended: matrix(head),
+          middle: matrix(width),
           gateUp: matrix(2 * inner))
       }
       func someGradients(rows needed: Int) -> Gradients {

@@ -143,10 +143,12 @@ public struct Model<Scalar: Real>: Sendable {
     let value = layer.queryKeyValue[columns: 2 * head..<3 * head]
     for s in 0..<a.sequences {
       let rows = s * a.context..<(s + 1) * a.context
+      let probabilities = layer.probabilities
+      let areKept = probabilities.rows == a.sequences * a.context
       Attention.forward(
         by: configuration.attention, q: layer.query[rows: rows], k: layer.key[rows: rows],
-        v: value[rows: rows],
-        p: layer.probabilities[rows: rows], o: layer.attended[rows: rows])
+        v: value[rows: rows], p: areKept ? probabilities[rows: rows] : probabilities,
+        o: layer.attended[rows: rows])
     }
     add(
       a.residuals[n], layer.attended, weights.output, packed?.output, into: layer.middle,

@@ -69,8 +69,10 @@ struct Train: ParsableCommand {
     // To be told to end is to be interrupted: the step is finished and saved. So it is when the terminal is closed.
     Interrupts.install(SIGTERM)
     Interrupts.install(SIGHUP)
-    Interrupts.set(.record)
+    // While texts are read there is nothing to save yet.
+    Interrupts.set(.leave)
     let trainer = try trainer()
+    Interrupts.set(.record)
     let report: TrainingReport = json ? JSONReport() : TextReport()
     // Nobody to report to is no reason to lose what was trained.
     var unheard: ConsoleError?

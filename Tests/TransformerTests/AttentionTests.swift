@@ -46,6 +46,15 @@ import Transformer
     return (p, o)
   }
 
+  /// Whether all probabilities are kept or only those of a block at a time changes no result.
+  @Test(arguments: lengths) func roomForABlockIsEnough(length: Int) {
+    let inputs = Inputs<Float>(seed: 3, queries: length, positions: length, headWidth: 6)
+    let block = Matrix<Float>(rows: min(length, Attention.block), columns: length)
+    let o = Matrix<Float>(rows: length, columns: 6)
+    Attention.forward(q: inputs.q, k: inputs.k, v: inputs.v, p: block, o: o)
+    #expect(o.elements == inputs.forward().o.elements)
+  }
+
   @Test func byHand() {
     // Scores of the second query are q k / √1 = 0 and ln 3: it takes 1/4 of the first value and 3/4
     // of the second.

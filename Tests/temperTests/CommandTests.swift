@@ -411,6 +411,22 @@ struct CommandTests {
   }
 
   @Test(
+    "A step that would take the machine's memory is refused",
+    arguments: [
+      ["--batch", "65536", "--context", "65536", "--layers", "1"],
+      ["--context", "65536", "--layers", "1", "--batch", "1"],
+    ])
+  func hugeSteps(arguments: [String]) throws {
+    let text = try fixture.folder.write(
+      String(repeating: "to be or not ", count: 6000), to: "long.txt")
+    let out = fixture.folder.file("huge")
+    let result = try fixture.run(["train", text, "--out", out] + arguments)
+    #expect(
+      result.code == 1 && result.errors.contains("\(arguments[0]) is 65536; it must be at most"))
+    #expect(!ModelFolder.holdsModel(out))
+  }
+
+  @Test(
     "Wrong usage ends with 64",
     arguments: [
       ["--nonsense"], ["generate", "--nonsense"], ["generate", "extra"], ["score"], ["evaluate"],

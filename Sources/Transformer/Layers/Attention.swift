@@ -14,7 +14,8 @@ package enum Attention {
   ///   - q: (m, h), the queries of the last m of n positions.
   ///   - k: (n, h), the keys of all n positions.
   ///   - v: (n, h), their values.
-  ///   - p: (m, n), receives the probabilities; what lies beyond a query's block of keys is left as it is.
+  ///   - p: (m, n), receives the probabilities; what lies beyond a query's block of keys is left as it is. Or (min(m, block), n): room for those
+  ///     of a block at a time.
   ///   - o: (m, h), overwritten.
   package static func forward<Scalar: Real>(
     by normalizer: Normalizer = .softmax, q: Matrix<Scalar>, k: Matrix<Scalar>, v: Matrix<Scalar>,
@@ -27,7 +28,7 @@ package enum Attention {
     for start in Swift.stride(from: 0, to: q.rows, by: block) {
       let queries = start..<min(start + block, q.rows)
       let keys = 0..<before + queries.upperBound
-      let scores = p[rows: queries][columns: keys]
+      let scores = p[rows: p.rows < q.rows ? 0..<queries.count : queries][columns: keys]
       multiply(
         q[rows: queries], k[rows: keys].transposed, into: scores, scale: scale,
         reach: .columnsUpTo(shift: before + start))

@@ -7,8 +7,10 @@ import Transformer
 /// The query at position t spreads a weight of 1 over the keys at positions 0...t.
 public struct AttentionMap: Sendable {
   /// The characters that the map is about: the text's, or as many of its last as the model's
-  /// context holds.
+  /// context holds, but `most`.
   public let characters: [String]
+  /// A map of more characters is too large to look at; it grows with their square.
+  public static let most = 4096
   /// How many characters at the start of the text were left out.
   public let leftOut: Int
   /// Characters that the model does not have, and what stands for them.
@@ -29,7 +31,7 @@ public struct AttentionMap: Sendable {
 
   /// - Parameter tokens: at least one.
   init(_ tokens: [Int32], model: LanguageModel, substitutions: [Prompt.Substitution] = []) throws {
-    let shown = tokens.suffix(model.configuration.context)
+    let shown = tokens.suffix(min(model.configuration.context, Self.most))
     let activations = Activations<Float>(
       model.configuration, sequences: 1, context: shown.count)
     activations.tokens = Array(shown)
@@ -58,7 +60,7 @@ public struct AttentionMap: Sendable {
   public static func zeros(
     in tokens: [Int32], model: LanguageModel, windows: Int = 32
   ) throws -> [Double] {
-    let length = min(model.configuration.context, tokens.count)
+    let length = min(model.configuration.context, most, tokens.count)
     let windows = max(1, min(windows, tokens.count / max(length, 1)))
     var zeros = Array(repeating: 0, count: model.configuration.layers)
     for window in 0..<windows {

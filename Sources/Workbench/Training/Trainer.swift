@@ -134,6 +134,7 @@ public final class Trainer {
     }
     let settings = job.settings
     let configuration = try Self.configuration(job, saved: saved)
+    try settings.checkSize(layers: configuration.layers)
     corpusDigest = Self.digest(corpus)
     let teacher = try Self.teacher(job)
     teacherDigest = teacher.map { Self.digest($0.model.parameters) }

@@ -222,10 +222,32 @@ extension TrainingSettings {
   /// The learning rate of fine-tuning as a share of that for a new model.
   static let fineTuningShare = 0.3
 
+  /// More characters in a step than this are refused.
+  static let mostCharactersOfStep = 1 << 22
+  /// The attention of a sequence, layers · context² numbers, is at most so many; each thread has room for one at least.
+  static let mostAttention = 1 << 28
+
+  /// - Throws: `TrainingError.option` for a step that takes more memory than a machine should give.
+  func checkSize(layers: Int) throws {
+    guard batch <= Self.mostCharactersOfStep / max(context, 1) else {
+      throw TrainingError.option(
+        name: "batch", value: "\(batch)",
+        allowed:
+          "at most \(Self.mostCharactersOfStep / max(context, 1)) in windows of \(context) characters"
+      )
+    }
+    guard layers * context * context <= Self.mostAttention else {
+      let most = Int((Double(Self.mostAttention) / Double(layers)).squareRoot())
+      throw TrainingError.option(
+        name: "context", value: "\(context)", allowed: "at most \(most) to train \(layers) layers")
+    }
+  }
+
   /// The shape of a new model.
-  /// - Throws: `ConfigurationError` for an impossible one.
+  /// - Throws: `ConfigurationError` for an impossible one, `TrainingError.option` for one too large to train.
   public func configuration(vocabularySize: Int) throws -> Configuration {
-    try Configuration(
+    try checkSize(layers: layers)
+    return try Configuration(
       vocabularySize: vocabularySize, layers: layers, width: width, headWidth: headWidth,
       feedForward: feedForward, context: context, isTied: isTied,
       attention: attention)
