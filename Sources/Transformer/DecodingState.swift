@@ -220,15 +220,34 @@ public final class Decoder<Scalar: Real> {
     // A layer's rows and views are taken where it is: to copy it would count references to each of its matrices, which the threads that
     // generate have in common.
     let (weights, matrices) = (model.parameters.layers, packed.layers)
+
+    /// Queries, keys and values before they are turned to their places; `normalized` may be x.
+    func project(
+      _ n: Int, _ x: Matrix<Scalar>, _ normalized: Matrix<Scalar>, into qkv: Matrix<Scalar>
+    ) {
+      normalize(x, weights[n].attentionNorm[0], into: normalized)
+      multiplyEachRow(
+        normalized, byTransposed: matrices[n].queryKeyValue.view, into: qkv, asking: ahead)
+      let (query, key) = (qkv[columns: 0..<head], qkv[columns: head..<2 * head])
+      normalize(query, weights[n].queryNorm[0], into: query)
+      normalize(key, weights[n].keyNorm[0], into: key)
+    }
+
     for n in 0..<c.layers {
-      let known = n == 0 ? firstProjections : nil
-      if known?.recall(characters, into: qkv) != true {
-        normalize(x, weights[n].attentionNorm[0], into: normalized)
-        multiplyEachRow(
-          normalized, byTransposed: matrices[n].queryKeyValue.view, into: qkv, asking: ahead)
-        normalize(query, weights[n].queryNorm[0], into: query)
-        normalize(key, weights[n].keyNorm[0], into: key)
-        known?.keep(characters, qkv)
+      if n == 0, let known = firstProjections {
+        let missing = known.missing(characters)
+        if !missing.isEmpty {
+          let embedded = normalized[rows: 0..<missing.count]
+          for (row, character) in missing.enumerated() {
+            embedded[row].copy(model.parameters.embedding[character])
+          }
+          let found = qkv[rows: 0..<missing.count]
+          project(n, embedded, embedded, into: found)
+          known.keep(missing, found)
+        }
+        known.recall(characters, into: qkv)
+      } else {
+        project(n, x, normalized, into: qkv)
       }
       rotate(query, seen, rowsEach: rowsEach)
       rotate(key, seen, rowsEach: rowsEach)

@@ -17,21 +17,23 @@ final class FirstProjections<Scalar: Real> {
     isKnown = Array(repeating: false, count: c.vocabularySize)
   }
 
-  /// Copies the rows of characters.
-  ///
-  /// - Parameter qkv: (characters, 3 · head width), overwritten if all of them are known.
-  /// - Returns: whether they are.
-  func recall(_ characters: [Int], into qkv: Matrix<Scalar>) -> Bool {
-    guard characters.allSatisfy({ isKnown[$0] }) else { return false }
-    for (row, character) in characters.enumerated() { qkv[row].copy(rows[character]) }
-    return true
+  /// Those of some characters whose rows are not there, each once. From now on they count as known: `keep` is to follow.
+  func missing(_ characters: [Int]) -> [Int] {
+    var missing: [Int] = []
+    for character in characters where !isKnown[character] {
+      isKnown[character] = true
+      missing.append(character)
+    }
+    return missing
   }
 
-  /// Keeps the rows of characters, as computed.
+  /// Keeps the rows of characters, (characters, 3 · head width).
   func keep(_ characters: [Int], _ qkv: Matrix<Scalar>) {
-    for (row, character) in characters.enumerated() where !isKnown[character] {
-      rows[character].copy(qkv[row])
-      isKnown[character] = true
-    }
+    for (row, character) in characters.enumerated() { rows[character].copy(qkv[row]) }
+  }
+
+  /// Copies the rows of characters, none of them missing, to qkv, (characters, 3 · head width).
+  func recall(_ characters: [Int], into qkv: Matrix<Scalar>) {
+    for (row, character) in characters.enumerated() { qkv[row].copy(rows[character]) }
   }
 }
