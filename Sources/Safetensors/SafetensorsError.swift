@@ -22,6 +22,7 @@ public enum SafetensorsError: Error, Equatable, Sendable {
   case checksumMetadata(file: String)
   /// The file has changed since it was written.
   case checksumMismatch(file: String)
+  /// A tensor that was asked for is not there.
   case missingTensor(file: String, tensor: String)
   /// The tensor has elements of another type than was asked for.
   case wrongType(file: String, tensor: String, found: DType, wanted: String)

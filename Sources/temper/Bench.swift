@@ -22,7 +22,7 @@ struct Bench: ParsableCommand {
       --model measures generation with one. Nothing else should be running.
       """)
 
-  @OptionGroup var options: TrainingArguments
+  @OptionGroup var options: StepArguments
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
@@ -55,7 +55,7 @@ struct Bench: ParsableCommand {
 
   func validate() throws {
     do {
-      try options.check()
+      try options.chosen.validate()
     } catch let error as TrainingError {
       throw ValidationError("\(error).")
     }
@@ -63,7 +63,7 @@ struct Bench: ParsableCommand {
       guard only == nil || only == .generation else {
         throw ValidationError("--model is for generation only.")
       }
-      if let option = options.givenButFixed ?? (options.precision == nil ? nil : "precision") {
+      if let option = options.givenButPrecision ?? (options.precision == nil ? nil : "precision") {
         throw ValidationError("--\(option) does not go with --model, which is measured as it is.")
       }
     }

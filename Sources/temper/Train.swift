@@ -60,7 +60,7 @@ struct Train: ParsableCommand {
         "--\(name) cannot be changed by --resume, only how long to train, how often to report and save, --average and --precision"
       )
     }
-    if from != nil, let name = options.givenShape {
+    if from != nil, let name = options.step.givenShape {
       throw ValidationError("--\(name) cannot be changed for a model that exists; leave it out")
     }
   }

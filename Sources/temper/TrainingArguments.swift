@@ -8,13 +8,12 @@ extension Schedule.Shape: ExpressibleByArgument {}
 extension Normalizer: ExpressibleByArgument {}
 extension ModelFolder.Precision: ExpressibleByArgument {}
 
-/// The settings of a training run. What is not given is chosen for the text.
-struct TrainingArguments: ParsableArguments {
+/// What a model is, and what a step of its training computes: what decides how long it takes. What is not given is chosen.
+struct StepArguments: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: "A shape and a length: about one minute, ten, or an hour on two cores.")
   var preset: Preset?
-
   @Option(parsing: .unconditional, help: ArgumentHelp("Transformer layers.", valueName: "n"))
   var layers: Int?
   @Option(
@@ -36,9 +35,65 @@ struct TrainingArguments: ParsableArguments {
     parsing: .unconditional,
     help: "What turns attention's scores into probabilities; only softmax runs elsewhere, too.")
   var attention: Normalizer?
-
   @Option(parsing: .unconditional, help: ArgumentHelp("Sequences in a step.", valueName: "n"))
   var batch: Int?
+  @Option(
+    parsing: .unconditional,
+    help: "Muon for the matrices of the layers and AdamW for the rest, or AdamW for all.")
+  var optimizer: OptimizerKind?
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("The share of each branch that is dropped; 0 is off.", valueName: "x"))
+  var dropout: Double?
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "The share of the target that is spread over all characters.", valueName: "x"))
+  var labelSmoothing: Double?
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Weight of the squared log-denominator.", valueName: "x"))
+  var zLoss: Double?
+  @Option(parsing: .unconditional, help: "How the weights are stored.") var precision:
+    ModelFolder.Precision?
+
+  /// An option that was given and is part of a model's shape.
+  var givenShape: String? {
+    firstGiven([
+      ("layers", layers != nil), ("width", width != nil), ("head-width", headWidth != nil),
+      ("feed-forward", feedForward != nil), ("tied", tied), ("attention", attention != nil),
+    ])
+  }
+
+  /// An option that was given, but for the precision.
+  var givenButPrecision: String? {
+    givenShape
+      ?? firstGiven([
+        ("preset", preset != nil), ("batch", batch != nil), ("context", context != nil),
+        ("optimizer", optimizer != nil), ("dropout", dropout != nil),
+        ("label-smoothing", labelSmoothing != nil), ("z-loss", zLoss != nil),
+      ])
+  }
+
+  /// As the library takes them.
+  var chosen: TrainingOptions {
+    var o = TrainingOptions()
+    o.preset = preset
+    (o.layers, o.width, o.headWidth, o.feedForward) = (layers, width, headWidth, feedForward)
+    (o.context, o.batch) = (context, batch)
+    o.isTied = tied ? true : nil
+    o.attention = attention
+    o.optimizer = optimizer
+    (o.dropout, o.labelSmoothing, o.zLoss) = (dropout, labelSmoothing, zLoss)
+    o.precision = precision
+    return o
+  }
+}
+
+/// The settings of a training run. What is not given is chosen for the text.
+struct TrainingArguments: ParsableArguments {
+  @OptionGroup var step: StepArguments
+
   @Option(
     parsing: .unconditional, help: ArgumentHelp("Steps in all, also with --resume.", valueName: "n")
   )
@@ -52,10 +107,6 @@ struct TrainingArguments: ParsableArguments {
     help: ArgumentHelp("Stop once an evaluation finds a loss of at most this.", valueName: "x"))
   var targetLoss: Double?
 
-  @Option(
-    parsing: .unconditional,
-    help: "Muon for the matrices of the layers and AdamW for the rest, or AdamW for all.")
-  var optimizer: OptimizerKind?
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp("The optimizer's highest learning rate.", valueName: "x"))
@@ -93,19 +144,6 @@ struct TrainingArguments: ParsableArguments {
       "Measure and keep an average of the weights over about so many steps; 0 is off.",
       valueName: "n"))
   var average: Int?
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp("The share of each branch that is dropped; 0 is off.", valueName: "x"))
-  var dropout: Double?
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp(
-      "The share of the target that is spread over all characters.", valueName: "x"))
-  var labelSmoothing: Double?
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp("Weight of the squared log-denominator.", valueName: "x"))
-  var zLoss: Double?
 
   @Option(
     parsing: .unconditional,
@@ -141,29 +179,20 @@ struct TrainingArguments: ParsableArguments {
   var saveEvery: Int?
   @Option(parsing: .unconditional, help: ArgumentHelp("Fixes the random numbers.", valueName: "n"))
   var seed: UInt64?
-  @Option(parsing: .unconditional, help: "How the weights are stored.") var precision:
-    ModelFolder.Precision?
 
   /// As the library takes them.
   var chosen: TrainingOptions {
-    var o = TrainingOptions()
-    o.preset = preset
-    (o.layers, o.width, o.headWidth, o.feedForward) = (layers, width, headWidth, feedForward)
-    (o.context, o.batch, o.steps, o.minutes) = (context, batch, steps, minutes)
-    o.targetLoss = targetLoss
-    o.isTied = tied ? true : nil
-    o.attention = attention
+    var o = step.chosen
+    (o.steps, o.minutes, o.targetLoss) = (steps, minutes, targetLoss)
     (o.distill, o.distillTemperature, o.distillWeight) = (
       distill, distillTemperature, distillWeight
     )
-    o.optimizer = optimizer
     (o.learningRate, o.adamLearningRate) = (learningRate, adamwLearningRate)
     (o.beta1, o.beta2, o.weightDecay) = (beta1, beta2, weightDecay)
     (o.warmup, o.schedule, o.clip, o.average) = (warmup, schedule, clip, average)
-    (o.dropout, o.labelSmoothing, o.zLoss) = (dropout, labelSmoothing, zLoss)
     o.validation = validation
     (o.evaluateEvery, o.sampleEvery, o.saveEvery) = (evalEvery, sampleEvery, saveEvery)
-    (o.seed, o.precision) = (seed, precision)
+    o.seed = seed
     return o
   }
 
@@ -172,30 +201,20 @@ struct TrainingArguments: ParsableArguments {
 
   /// An option that was given and is fixed once a training has begun.
   var givenButFixed: String? {
-    givenShape
-      ?? given([
-        ("preset", preset != nil), ("batch", batch != nil), ("context", context != nil),
-        ("optimizer", optimizer != nil), ("learning-rate", learningRate != nil),
-        ("adamw-learning-rate", adamwLearningRate != nil), ("beta1", beta1 != nil),
+    step.givenButPrecision
+      ?? firstGiven([
+        ("learning-rate", learningRate != nil), ("adamw-learning-rate", adamwLearningRate != nil),
+        ("beta1", beta1 != nil),
         ("beta2", beta2 != nil), ("weight-decay", weightDecay != nil),
         ("warmup", warmup != nil), ("schedule", schedule != nil), ("clip", clip != nil),
-        ("dropout", dropout != nil), ("label-smoothing", labelSmoothing != nil),
-        ("z-loss", zLoss != nil), ("distill", distill != nil),
+        ("distill", distill != nil),
         ("distill-temperature", distillTemperature != nil),
         ("distill-weight", distillWeight != nil), ("validation", validation != nil),
         ("seed", seed != nil),
       ])
   }
+}
 
-  /// An option that was given and is part of a model's shape.
-  var givenShape: String? {
-    given([
-      ("layers", layers != nil), ("width", width != nil), ("head-width", headWidth != nil),
-      ("feed-forward", feedForward != nil), ("tied", tied), ("attention", attention != nil),
-    ])
-  }
-
-  private func given(_ options: [(name: String, isGiven: Bool)]) -> String? {
-    options.first(where: \.isGiven)?.name
-  }
+private func firstGiven(_ options: [(name: String, isGiven: Bool)]) -> String? {
+  options.first(where: \.isGiven)?.name
 }

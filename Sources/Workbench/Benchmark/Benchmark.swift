@@ -32,16 +32,10 @@ public enum Benchmark {
     #endif
   }
 
-  /// Operations (multiplications and additions) of matrix products in one training step, for one character.
-  ///
-  /// Concretely, with N weights in matrices (the embedding is looked up, not multiplied; a tied one counts once, as output): 2 N forward
-  /// and 4 N backward. Attention sees (context + 1) / 2 characters on average and has two products forward and four backward, each of 2
-  /// operations for each of them and column of the head. What the mask hides is not counted.
+  /// Operations (multiplications and additions) of matrix products in one training step, for one character: forward, and twice as many backward. See
+  /// `Configuration.operationsPerCharacter`.
   public static func operations(_ c: Configuration, context: Int) -> Double {
-    let layer = c.width * (4 * c.headWidth + 3 * c.feedForward)
-    let weights = Double(c.layers * layer + c.vocabularySize * c.width)
-    let seen = Double(context + 1) / 2
-    return 6 * weights + 6 * 2 * Double(c.layers * c.headWidth) * seen
+    3 * Double(c.operationsPerCharacter(context: context))
   }
 }
 

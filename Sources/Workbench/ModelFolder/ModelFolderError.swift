@@ -14,7 +14,9 @@ import Transformer
 /// What is wrong inside a safetensors file is a `SafetensorsError`; failures of the system while
 /// reading are `FileError`s.
 public enum ModelFolderError: Error, Equatable, Sendable {
+  /// There is nothing at the path.
   case missingFolder(path: String)
+  /// There is something else.
   case notAFolder(path: String)
   /// The folder is there, and this file of it is not.
   case missingFile(path: String)
@@ -27,6 +29,7 @@ public enum ModelFolderError: Error, Equatable, Sendable {
   case value(file: String, key: String, found: String, expected: String)
   /// The sizes are none that a model can have.
   case configuration(file: String, ConfigurationError)
+  /// The characters in tokenizer.json make no vocabulary.
   case vocabulary(file: String, TextError)
   /// config.json and tokenizer.json disagree about the number of characters.
   case vocabularySize(folder: String, config: Int, tokenizer: Int)
@@ -36,16 +39,19 @@ public enum ModelFolderError: Error, Equatable, Sendable {
   case otherConfiguration(folder: String)
   /// config.json describes more numbers than the weights have.
   case tooFewWeights(folder: String, config: Int, weights: Int)
+  /// A tensor that the configuration asks for is not there, or one is that it knows nothing of.
   case missingTensor(file: String, tensor: String)
   case unexpectedTensor(file: String, tensor: String)
   /// The tensor's shape is not what config.json describes.
   case shape(file: String, tensor: String, found: [Int], expected: [Int])
+  /// The elements are neither F32 nor BF16.
   case elementType(file: String, tensor: String, found: DType)
   /// tie_word_embeddings is true, and the file has an output projection that is not the embedding
   /// table.
   case untiedHead(file: String)
   /// A value that cannot be stored: NaN, infinite, or too large for the precision.
   case cannotStore(path: String, tensor: String, index: Int)
+  /// The system refused to write.
   case cannotSave(path: String, cause: FileError)
   /// There is no trainer/ part.
   case noTrainer(path: String)

@@ -2,9 +2,13 @@ import Text
 
 /// Why a model cannot teach another.
 public enum TeacherError: Error, Equatable, CustomStringConvertible {
+  /// `Trainer.Job` has no teacher, though its settings name one.
   case missing(path: String)
+  /// The teacher lacks characters of the text, or has others.
   case otherVocabulary(path: String, missing: [String], extra: [String])
+  /// The teacher sees fewer characters than a sequence has.
   case shortContext(path: String, context: Int, wanted: Int)
+  /// The teacher is not the one that the training began with.
   case changed(path: String)
 
   public var description: String {

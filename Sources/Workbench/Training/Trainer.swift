@@ -80,8 +80,8 @@ public final class Trainer {
 
   /// A run from the start.
   ///
-  /// - Throws: `TrainingError` when the text is too short, `ConfigurationError` for an impossible shape, and what locking the folder throws. Nothing is
-  ///   written before the first save.
+  /// - Throws: `TrainingError` when the text is too short or a step too large, `ConfigurationError` for an impossible shape, `TeacherError` for a teacher
+  ///   that cannot teach this text, and what locking the folder throws. Nothing is written before the first save.
   public convenience init(_ job: Job) throws {
     try self.init(job, resuming: nil, holding: nil)
     if let (base, _) = job.base {
@@ -99,7 +99,8 @@ public final class Trainer {
   /// - Parameters:
   ///   - files: text files, and folders of them.
   ///   - base: a model to start from. Its vocabulary is extended by what the text adds.
-  /// - Throws: `TextError` for files that cannot be used, besides what `init(_:)` throws.
+  /// - Throws: `TrainingError.option` for an option that makes no sense, `TextError` for files that cannot be used, what loading the teacher
+  ///   throws, and what `init(_:)` does.
   public convenience init(
     files: [String], options: TrainingOptions, threads: Int, folder: String?, command: String,
     license: String? = nil, base: LanguageModel? = nil
@@ -228,7 +229,7 @@ extension Trainer {
   ///   - shouldStop: asked before each step; the run then saves and returns.
   ///   - onEvent: told what happens.
   /// - Returns: the last event. The folder then holds the model.
-  /// - Throws: what saving at the end throws, or `TrainingStopped` when going back to a good state does not help.
+  /// - Throws: what saving at the end and `onEvent` throw, or `TrainingStopped` when going back to a good state does not help.
   @discardableResult
   public func run(
     shouldStop: () -> Bool = { false }, onEvent: (TrainingEvent) throws -> Void = { _ in }
@@ -553,7 +554,8 @@ extension Trainer {
   ///   - paths: the files that it was started with.
   ///   - command: added to the one on record if it changes the settings.
   ///   - change: changes the saved settings: how long to train, how often to evaluate.
-  /// - Throws: `TrainingError` when there is nothing to resume, or not with this text; what reading the folder throws.
+  /// - Throws: `TrainingError` when there is nothing to resume, or not with this text; `TeacherError` when the teacher is another one; `TextError` for
+  ///   files that cannot be used; what reading and locking the folder throw.
   public convenience init(
     resuming folder: String, paths: [String], threads: Int, command: String = "",
     change: (inout TrainingSettings) throws -> Void = { _ in }

@@ -4,10 +4,16 @@ import Transformer
 
 /// What happens during a training run, as it happens.
 public enum TrainingEvent: Sendable {
+  /// The first event.
   case start(Start)
+  /// A step was taken.
   case step(Step)
+  /// The whole validation text was predicted: `loss` in nats a character, `accuracy` 0...1, `seconds` since the start, those of earlier runs
+  /// included. `isBest` if the loss is the least so far and its weights are what the folder gets.
   case evaluation(step: Int, loss: Double, accuracy: Double, isBest: Bool, seconds: Double)
+  /// What the model writes at this step.
   case sample(step: Int, text: String, temperature: Double, seed: UInt64)
+  /// The folder at `path` was written.
   case saved(step: Int, path: String)
   /// A save failed; training goes on and tries again at the next one.
   case saveFailed(step: Int, path: String, reason: String)
@@ -16,12 +22,15 @@ public enum TrainingEvent: Sendable {
   /// Several steps in a row were skipped: the weights are those of the last good state again, and the learning rate is multiplied by
   /// `rateFactor` from here on.
   case rolledBack(step: Int, rateFactor: Double)
+  /// The last event.
   case end(End)
 
   /// What was read and what will be trained.
   public struct Start: Sendable {
     public let files: [String]
+    /// Characters of the whole text, how many different ones, and how many of them train and validate.
     public let characters, distinct, trainingCharacters, validationCharacters: Int
+    /// The characters that occur least, the rarest first.
     public let rarest: [(character: String, count: Int)]
     /// Things a person should know before waiting.
     public let warnings: [String]
@@ -37,6 +46,7 @@ public enum TrainingEvent: Sendable {
     public let addedCharacters: [String]
   }
 
+  /// A step that was taken.
   public struct Step: Sendable {
     /// 1 for the first.
     public let step: Int
@@ -46,37 +56,48 @@ public enum TrainingEvent: Sendable {
     public let objective: Double
     /// What label smoothing adds to the loss, the weighted z-loss, and T² KL(teacher || model); 0 where they are off.
     public let smoothing, zLoss, distillation: Double
-    public let learningRate, gradientNorm: Double
+    /// The rate of the optimizer that was chosen (Muon's, not that of what it leaves to AdamW).
+    public let learningRate: Double
+    /// The length of the gradient before it is clipped.
+    public let gradientNorm: Double
     /// Of this run, evaluations and saves excluded.
     public let charactersPerSecond: Double
-    /// Since the start, earlier runs included.
+    /// Seconds since the start, those of earlier runs included.
     public let seconds: Double
     /// How much of the run is done, 0...1.
     public let progress: Double
   }
 
+  /// What a run came to.
   public struct End: Sendable {
+    /// Steps in all.
     public let step: Int
-    /// The best validation loss, if there was an evaluation.
+    /// The best validation loss, in nats a character, and its step; nil if there was no evaluation.
     public let validationLoss: Double?
     public let bestStep: Int?
+    /// Seconds since the start, those of earlier runs included; and the speed of this run, evaluations and saves excluded.
     public let seconds, charactersPerSecond: Double
     public let reason: Reason
+    /// The model folder; nil if there is none.
     public let path: String?
     /// The course of the run: loss over each interval between evaluations, and the validation loss.
     public let history: [HistoryPoint]
   }
 
+  /// Why a run ended.
   public enum Reason: String, Sendable {
+    /// All its steps or minutes are over.
     case done
+    /// An evaluation found the loss that was wanted.
     case targetReached = "target_reached"
+    /// It was asked to stop.
     case interrupted
   }
 
   /// One point of the loss curve.
   public struct HistoryPoint: Sendable, Equatable {
     public let step: Int
-    /// The mean training loss since the last point, and the validation loss if there is one.
+    /// The mean training loss since the last point, in nats, NaN if no step was taken; and the validation loss if there is one.
     public let loss: Double
     public let validationLoss: Double?
 

@@ -2,12 +2,14 @@ import Transformer
 
 /// Everything that decides how a training run goes, but for the text: with the same settings and text, a run ends with the same weights.
 public struct TrainingSettings: Sendable, Equatable {
-  // The shape of the model.
+  /// The shape of the model; see `Configuration`.
   public var layers = 4
   public var width = 128
   public var headWidth = 128
   public var feedForward = 352
+  /// Characters of a sequence, and what the model sees at most.
   public var context = 64
+  /// Whether the embedding is the output projection, too.
   public var isTied = false
   /// What turns attention's scores into probabilities.
   public var attention = Normalizer.softmax
@@ -24,8 +26,10 @@ public struct TrainingSettings: Sendable, Equatable {
   public var learningRate = 0.02
   /// The peak rate of AdamW for what Muon leaves to it.
   public var adamLearningRate = 0.003
+  /// The shares of AdamW's moments that a step keeps; Muon has a momentum of its own.
   public var beta1 = 0.9
   public var beta2 = 0.95
+  /// λ: a step takes this share of each weight of a matrix away, times the rate.
   public var weightDecay = 0.1
   public var schedule = Schedule()
   /// The largest length of a gradient; longer ones are shortened to it. 0 for none.
@@ -34,6 +38,7 @@ public struct TrainingSettings: Sendable, Equatable {
   public var dropout = 0.0
   /// The weights that are measured and kept are averages over about so many steps; 0 for the latest themselves.
   public var average = 0
+  /// Label smoothing and z-loss.
   public var objective = Objective()
   /// Who teaches; nil to learn from the text alone.
   public var distillation: Distillation?
@@ -45,6 +50,7 @@ public struct TrainingSettings: Sendable, Equatable {
   public var sampleEvery = 0
   public var saveEvery = 100
 
+  /// Of the first weights, the order of the text, and dropout.
   public var seed: UInt64 = 1
   /// How the weights are written.
   public var precision = ModelFolder.Precision.float32
@@ -76,7 +82,7 @@ public struct TrainingSettings: Sendable, Equatable {
   public init() {}
 }
 
-/// What a person asked for; what is nil is chosen.
+/// What a person asked for, by the names and in the units of `TrainingSettings`; what is nil is chosen.
 public struct TrainingOptions: Sendable {
   public var preset: Preset?
   public var layers, width, headWidth, feedForward, context, batch, steps: Int?
@@ -379,10 +385,15 @@ extension TrainingOptions {
 public enum TrainingError: Error, Equatable, CustomStringConvertible {
   /// A setting outside what makes sense; the name is that of the command's option.
   case option(name: String, value: String, allowed: String)
+  /// The text has not even two characters to train on.
   case tooShort(characters: Int)
+  /// The folder has a model, which nobody said may be replaced.
   case holdsModel(path: String)
+  /// The folder has no model.
   case nothingToResume(path: String)
+  /// What the folder says of its training makes no sense.
   case corruptState(path: String, reason: String)
+  /// The text is another one than that of the training in the folder.
   case corpusChanged(path: String)
 
   public var description: String {
