@@ -81,7 +81,7 @@ extension TextError: CustomStringConvertible {
     case .tooFewCharacters(let count, let source):
       let characters = count == 1 ? "1 character is" : "\(count) characters are"
       return "\(Display.inline(source)): \(characters) too few; "
-        + "at least 2 are needed to predict one from another"
+        + "give a longer text"
     case .singleCharacter(let character, let count):
       return "the corpus is \(Display.quoted(character)) repeated \(count) times; "
         + "there is nothing to learn from one character, give a text with at least two"

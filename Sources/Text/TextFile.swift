@@ -120,7 +120,10 @@ package enum TextFile {
         continue
       }
       var inside: [(path: String, isFolder: Bool)] = []
-      for name in try names(in: path) where !name.hasPrefix(".") {
+      let names = try names(in: path)
+      // A model's card and files say nothing of the text that the folder around them holds.
+      if names.contains("model.safetensors"), path != root { continue }
+      for name in names where !name.hasPrefix(".") {
         let child = path.hasSuffix("/") ? path + name : path + "/" + name
         var link = stat()
         guard lstat(child, &link) == 0 else { throw failure(child, errno) }

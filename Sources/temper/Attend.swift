@@ -33,6 +33,9 @@ struct Attend: ParsableCommand {
     guard text.count == 1 else {
       throw ValidationError("Give a text to look at, or --file with a file that holds it.")
     }
+    guard layer == nil || html == nil && !json else {
+      throw ValidationError("--layer is for the terminal; --html and --json have all layers.")
+    }
   }
 
   func run() throws {

@@ -99,7 +99,8 @@ struct Bench: ParsableCommand {
         try output.flush()
       }
     }
-    if measures(.start), let start = Self.startUp() {
+    if measures(.start) {
+      guard let start = Self.startUp() else { throw BenchError.noStart }
       object["start_seconds"] = JSONValue(start)
       if !json {
         output.line("start to exit of temper generate --length 1", .heading)
@@ -296,5 +297,14 @@ struct Bench: ParsableCommand {
       "together_on_all_threads": JSONValue(g.togetherOnAllThreads),
       "together_full": JSONValue(g.togetherFull),
     ]
+  }
+}
+
+/// What cannot be measured.
+private enum BenchError: Error, CustomStringConvertible {
+  case noStart
+
+  var description: String {
+    "temper generate --length 1 failed, so that its start cannot be measured; try it by itself to see why"
   }
 }

@@ -105,7 +105,6 @@ struct Compare: ParsableCommand {
     if Interrupts.isRequested { throw ExitCode(130) }
     let curves = ResponseCurves(
       report, vocabulary: model.vocabulary, corpus: corpus, threads: threads.count)
-    try writeFiles(report, curves, model)
 
     let output = Console.output()
     if json {
@@ -117,11 +116,16 @@ struct Compare: ParsableCommand {
         report, curves: hasCurves ? curves : nil, width: output.width)
       for piece in pieces { output.show(piece) }
       if hasCurves, let note = note(curves) { output.line(note, .remark) }
+    }
+    // What was measured is told before anything else can fail.
+    try output.flush()
+    try writeFiles(report, curves, model)
+    if !json {
       for file in [html, svg, csv].compactMap({ $0 }) {
         output.line("written to \(file)", .remark)
       }
+      try output.flush()
     }
-    try output.flush()
   }
 
   /// The corpus that was given, or the one that came with the model, if measures are asked for.

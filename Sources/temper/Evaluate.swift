@@ -9,8 +9,8 @@ struct Evaluate: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Measure how well the model predicts a corpus.",
     discussion: """
-      The loss is in nats for each character, over the part of each file that training holds back (its last tenth) or \
-      over all of it, in windows of the model's context that do not overlap, which is how training measures too.
+      The loss is in nats for each character, over the part of each file that training holds back (its last tenth, or what \
+      the model's config.json says) or over all of it, in windows of the model's context that do not overlap, which is how training measures too.
       """)
 
   /// Which part of a corpus.
@@ -24,8 +24,11 @@ struct Evaluate: ParsableCommand {
   @OptionGroup var model: ModelOption
 
   @Option(
-    parsing: .unconditional, help: "Which part: validation (the last tenth of each file) or all.")
-  var split = Part.validation
+    parsing: .unconditional,
+    help:
+      "Which part: validation (what training holds back) or all; all if the model held nothing back."
+  )
+  var split: Part?
 
   @Option(
     parsing: .unconditional,
@@ -73,10 +76,12 @@ struct Evaluate: ParsableCommand {
         "--stride is \(stride); it has to be at most the model's context, \(context).")
     }
     let corpus = try Corpus.read(files, vocabulary: model.vocabulary, extending: false).corpus
-    let tokens = try part(of: corpus)
+    let heldBack = try ModelFolder.provenance(of: folder)?.validation ?? 0.1
+    let split = split ?? (heldBack == 0 ? .all : .validation)
+    let tokens = try part(split, of: corpus, heldBack)
     let evaluator = Evaluator(model.configuration, threads: threads.count)
     let evaluation = evaluator.evaluate(model.model, tokens: tokens, stride: stride)
-    let training = Split(corpus, validation: 0.1).training
+    let training = Split(corpus, validation: heldBack).training
     let bigram = BigramBaseline(training, vocabularySize: model.vocabulary.count)
     let bigramLoss = bigram?.loss(tokens)
     let descentLoss = bigram?.descended()?.loss(tokens)
@@ -90,17 +95,6 @@ struct Evaluate: ParsableCommand {
         model, tokens: tokens, threads: threads.count, shouldStop: { Interrupts.isRequested })
       : nil
     if Interrupts.isRequested { throw ExitCode(130) }
-    if let html, let calibration {
-      try FileSystem.replaceFile(
-        html,
-        with: CalibrationLayout.page(
-          calibration, model: model.name, facts: facts(model, evaluation, bigramLoss)
-        ).bytes)
-    }
-    if save, let calibration {
-      guard !calibration.fit.isAtLimit else { throw EvaluationError.noTemperature }
-      try ModelFolder.setTemperature(calibration.fit.temperature, of: folder)
-    }
     let output = Console.output()
     if json {
       var object: JSONObject = [
@@ -140,12 +134,28 @@ struct Evaluate: ParsableCommand {
           "zeros        \((100 * mean).decimals(1))% of attention's weights; by layer "
             + zeros.map { (100 * $0).decimals(1) }.joined(separator: ", "))
       }
-      output.line("characters   \(evaluation.characters.grouped) (\(split.rawValue))")
+      let isTrained = heldBack == 0 && split == .all
+      output.line(
+        "characters   \(evaluation.characters.grouped) "
+          + "(\(split.rawValue)\(isTrained ? "; the model held nothing back of what it was trained on" : ""))"
+      )
       if let calibration {
         for piece in CalibrationLayout.output(calibration) { output.show(piece) }
       }
-      if let html { output.line("wrote \(html)", .remark) }
-      if save {
+    }
+    // What was measured is told before anything else can fail.
+    try output.flush()
+    guard let calibration else { return }
+    if let html {
+      let page = CalibrationLayout.page(
+        calibration, model: model.name, facts: facts(model, evaluation, bigramLoss, split))
+      try FileSystem.replaceFile(html, with: page.bytes)
+      if !json { output.line("wrote \(html)", .remark) }
+    }
+    if save {
+      guard !calibration.fit.isAtLimit else { throw EvaluationError.noTemperature }
+      try ModelFolder.setTemperature(calibration.fit.temperature, of: folder)
+      if !json {
         output.line("generate and repl take this temperature now if none is given", .remark)
       }
     }
@@ -153,9 +163,9 @@ struct Evaluate: ParsableCommand {
   }
 
   /// What the page tells besides calibration.
-  private func facts(_ model: LanguageModel, _ evaluation: Evaluation, _ bigramLoss: Double?)
-    -> [(name: String, text: HTML)]
-  {
+  private func facts(
+    _ model: LanguageModel, _ evaluation: Evaluation, _ bigramLoss: Double?, _ split: Part
+  ) -> [(name: String, text: HTML)] {
     var loss = "\(evaluation.loss.decimals(4)) nats a character"
     if let bigramLoss { loss += "; \(bigramLoss.decimals(4)) from the current character alone" }
     let part =
@@ -174,11 +184,11 @@ struct Evaluate: ParsableCommand {
     ]
   }
 
-  private func part(of corpus: Corpus) throws -> [Int32] {
-    switch split {
+  private func part(_ part: Part, of corpus: Corpus, _ heldBack: Double) throws -> [Int32] {
+    switch part {
     case .all: return corpus.tokens
     case .validation:
-      let split = Split(corpus, validation: 0.1)
+      let split = Split(corpus, validation: heldBack)
       guard split.validation.count >= 2 else {
         throw EvaluationError.nothingHeldBack(characters: corpus.tokens.count)
       }

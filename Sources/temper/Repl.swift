@@ -122,6 +122,7 @@ struct Repl: ParsableCommand {
         break
       case .end:
         output.line()
+        try output.flush()
         try keep(session, output)
         return
       case .terminated(let number):
@@ -159,6 +160,7 @@ struct Repl: ParsableCommand {
     let errors = Console.error()
     var lines = LineReader()
     var hasFailed = false
+    defer { try? keep(session, output) }
     while let line = try lines.next() {
       let next = reply(
         &session, line, output, errors, place: "line \(lines.count): ")

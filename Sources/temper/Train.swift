@@ -19,7 +19,9 @@ struct Train: ParsableCommand {
       """)
 
   @Argument(
-    help: ArgumentHelp("Text files in UTF-8, or folders of them.", valueName: "file"),
+    help: ArgumentHelp(
+      "Text files in UTF-8, or folders of them: what ends in .txt, .text or .md.", valueName: "file"
+    ),
     completion: .file())
   var files: [String]
 
@@ -29,7 +31,9 @@ struct Train: ParsableCommand {
       valueName: "dir"))
   var out: String?
 
-  @Option(help: ArgumentHelp("Start from another folder's weights.", valueName: "dir"))
+  @Option(
+    help: ArgumentHelp(
+      "Start from the weights of this model: a folder, or a name.", valueName: "dir"))
   var from: String?
 
   @OptionGroup var options: TrainingArguments
@@ -104,8 +108,14 @@ struct Train: ParsableCommand {
     guard force || !ModelFolder.holdsModel(folder) else {
       throw TrainingError.holdsModel(path: folder)
     }
+    let foreign = ModelFolder.foreignFiles(folder)
+    guard force || foreign.isEmpty else {
+      throw TrainingError.holdsFiles(path: folder, files: foreign)
+    }
+    var chosen = options.chosen
+    chosen.distill = try chosen.distill.map { try ModelChoice.path($0) }
     return try Trainer(
-      files: files, options: options.chosen, threads: threads.count, folder: folder,
+      files: files, options: chosen, threads: threads.count, folder: folder,
       command: command, license: license,
       base: try from.map { try ModelFolder.load(try ModelChoice.path($0)) })
   }

@@ -148,7 +148,7 @@ struct TrainingArguments: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Learn from the probabilities of the model in this folder, too; it has to have the text's characters.",
+      "Learn from this model's probabilities, too; it has to have the text's characters and no others.",
       valueName: "dir"))
   var distill: String?
   @Option(

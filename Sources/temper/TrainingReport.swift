@@ -117,6 +117,11 @@ final class TextReport: TrainingReport {
       "training: \(length), \(s.optimizer.rawValue) at \(s.learningRate), dropout \(s.dropout), "
         + "\(start.threads) threads, seed \(s.seed)")
     if start.firstStep > 0 { output.line("going on after step \(start.firstStep.grouped)") }
+    if case .steps(let steps) = start.settings.duration, start.firstStep >= steps {
+      output.line(
+        "all \(steps.grouped) steps are taken already; --steps N says how many more there are in all"
+      )
+    }
   }
 
   private func show(_ step: TrainingEvent.Step) {
@@ -181,7 +186,9 @@ final class TextReport: TrainingReport {
     output.line(summary)
     if let path = end.path {
       output.line("saved in \(path)")
-      if end.reason != .interrupted { output.line("talk to it: temper --model \(path)") }
+      if end.reason != .interrupted {
+        output.line("talk to it: temper --model \(TypedCommand.shellQuoted(path))")
+      }
     }
   }
 }

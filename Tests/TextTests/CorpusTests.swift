@@ -74,6 +74,11 @@ import Text
     try folder.write("none/picture.png", "png")
     let none = folder.path + "/none"
     #expect(throws: TextError.noTextFiles(folder: none)) { try Corpus.read([none]) }
+    // A model in the folder is none of its texts.
+    try folder.write("mixed/notes.txt", "notes")
+    try folder.write("mixed/weights/notes/README.md", "card")
+    try folder.write("mixed/weights/notes/model.safetensors", "weights")
+    #expect(try TextFile.expand([folder.path + "/mixed"]) == [folder.path + "/mixed/notes.txt"])
     let latin = try folder.write("latin.txt", bytes: [0x61, 0x0A, 0xE9, 0x62])
     #expect(throws: TextError.invalidUTF8(source: latin, offset: 2, line: 2, byte: 0xE9)) {
       try Corpus.read([latin])

@@ -314,6 +314,25 @@ struct SessionCommandTests {
     }
   }
 
+  @Test("A model that was trained and not saved is not given up unasked")
+  func unsavedTraining() throws {
+    let (trained, other) = (
+      try SessionFixture.model(name: "trained", seed: 9), try SessionFixture.model(name: "other")
+    )
+    var session = SessionFixture.session(try SessionFixture.model()) {
+      $0.load = { _ in other }
+      $0.train = { _, _, _, _ in trained }
+    }
+    _ = session.say("/train notes.txt")
+    let refused = session.say("/load other")
+    #expect(refused.next == .failed && refused.shown.contains("/load other --force"))
+    #expect(session.model.name == "trained" && session.hasUnsavedTraining)
+    #expect(session.say("/load other model").next == .failed)
+    #expect(session.say("/load other --force").next == .continue)
+    #expect(session.model.name == "other" && !session.hasUnsavedTraining)
+    #expect(session.say("/load other").next == .continue)
+  }
+
   @Test("A training that fails leaves everything as it was")
   func trainFails() throws {
     struct Trouble: Error, CustomStringConvertible { let description = "out of coal" }

@@ -114,8 +114,10 @@ import Workbench
       ).run(
         shouldStop: { taken == steps },
         onEvent: { if case .step = $0 { taken += 1 } })
+      try ModelFolder.setTemperature(0.5, of: parts)
       let resumed = try Trainer(resuming: parts, paths: [file], threads: 2)
       #expect(try resumed.run().step == 12)
+      #expect(try ModelFolder.load(parts).temperature == 0.5)
 
       let digests = try [whole, parts].map {
         SHA256.hexadecimal(

@@ -1,3 +1,4 @@
+import Foundation
 import Safetensors
 import Testing
 import Text
@@ -241,6 +242,61 @@ struct CommandTests {
     #expect(strided["loss"] != held["loss"])
     #expect(try fixture.run(["evaluate", file]).output.hasPrefix("loss "))
     #expect(try fixture.run(["evaluate", file, "--stride", "33"]).code == 64)
+  }
+
+  @Test("What a model held back, evaluate does; of one that held nothing back it takes all")
+  func evaluateWhatWasHeldBack() throws {
+    let text = (0..<300).map { "hello \($0) the fox, " }.joined()
+    let file = try fixture.folder.write(text, to: "corpus.txt")
+    for (share, part) in [("0", "all"), ("0.3", "validation")] {
+      let out = fixture.folder.file("held-\(share)")
+      let trained = try fixture.run([
+        "train", file, "--out", out, "--layers", "1", "--width", "8", "--head-width", "8",
+        "--context", "16", "--batch", "2", "--steps", "3", "--validation", share,
+      ])
+      #expect(trained.code == 0, "\(trained.errors)")
+      let found = try JSON.parse(
+        try fixture.run(["evaluate", file, "--model", out, "--json"]).output)
+      let held = text.count - Int(Double(text.count) * 0.7)
+      #expect(found["split"]?.stringValue == part)
+      #expect(found["characters"]?.intValue == (share == "0" ? text.count : held) - 1)
+    }
+    let told = try fixture.run(["evaluate", file, "--model", fixture.folder.file("held-0")]).output
+    #expect(told.contains("held nothing back"))
+  }
+
+  @Test(
+    "A folder's own files are not replaced by a model unasked, nor is a file that stands for the folder"
+  )
+  func foreignFiles() throws {
+    let text = try fixture.folder.write(String(repeating: "to be or not ", count: 60), to: "a.txt")
+    try FileSystem.createFolders(fixture.folder.file("own"))
+    let card = try fixture.folder.write("mine", to: "own/README.md")
+    let words = try fixture.folder.write("mine", to: "own/vocab.json")
+    let shape = [
+      "--layers", "1", "--width", "8", "--head-width", "8", "--context", "16", "--steps", "2",
+    ]
+    let train = ["train", text, "--out", fixture.folder.file("own")] + shape
+    let refused = try fixture.run(train)
+    #expect(refused.code == 1 && refused.errors.contains("README.md, vocab.json"))
+    let said = try fixture.run(["repl"], input: "/save \(fixture.folder.file("own"))\n")
+    #expect(said.code == 1 && said.errors.contains("--force replaces them"))
+    for file in [card, words] {
+      #expect(try String(contentsOfFile: file, encoding: .utf8) == "mine")
+    }
+    #expect(try fixture.run(train + ["--force"]).code == 0)
+    let file = try fixture.run(["train", text, "--out", card] + shape)
+    #expect(file.code == 1 && !file.output.contains("step"), "\(file.output)")
+  }
+
+  @Test("A model that was trained from a pipe is kept when the pipe ends")
+  func keptFromAPipe() throws {
+    let text = try fixture.folder.write(String(repeating: "to be or not ", count: 60), to: "a.txt")
+    let result = try fixture.run(
+      ["repl"], input: "/train \(text) steps 3\n/save \(fixture.path)\n")
+    #expect(result.code == 1 && result.output.contains("is kept in"), "\(result.output)")
+    let kept = fixture.folder.file("state/temper/unsaved")
+    #expect(try fixture.run(["generate", "--length", "5", "--model", kept]).code == 0)
   }
 
   @Test("evaluate --calibrate adds its members, writes a page, and saves the temperature")

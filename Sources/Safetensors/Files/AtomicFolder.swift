@@ -22,6 +22,18 @@ package struct AtomicFolder: Sendable {
     guard self.path != "/" else { throw FileError(.replace, path: path, code: EBUSY) }
   }
 
+  /// Throws what `replace` would, as far as it can be known before: a file is there, or a file system of its own.
+  package func check() throws {
+    guard let existing = try FileSystem.status(of: path) else { return }
+    guard FileSystem.kind(mode: existing.st_mode) == .folder else {
+      throw FileError(.replace, path: path, code: ENOTDIR)
+    }
+    let parent = try FileSystem.status(of: FileSystem.split(path).parent)
+    if let parent, parent.st_dev != existing.st_dev {
+      throw FileError(.replace, path: path, code: EBUSY)
+    }
+  }
+
   /// Builds the folder anew and puts it in place.
   ///
   /// `build` writes the new contents. Entries of the old folder that `build` did not make, and that

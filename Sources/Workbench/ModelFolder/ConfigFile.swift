@@ -155,6 +155,7 @@ enum ConfigFile {
       members["steps"] = JSONValue(provenance.steps)
       members["characters_seen"] = JSONValue(provenance.charactersSeen)
       members["validation_loss"] = .numberOrNull(provenance.validationLoss)
+      members["validation"] = JSONValue(provenance.validation)
       members["command"] = .string(provenance.command)
     }
     return .object(members)
@@ -258,10 +259,17 @@ enum ConfigFile {
       let names = elements.compactMap(\.stringValue)
       return names.count == elements.count ? names : nil
     }
+    let loss = temper.has("validation_loss") ? try temper.number("validation_loss") : nil
+    // Folders of earlier versions do not say how much was kept, but whether something was.
+    let validation =
+      try temper.has("validation") ? temper.number("validation") : loss == nil ? 0 : 0.1
+    guard (0...0.9).contains(validation) else {
+      throw temper.refusal("validation", expected: "a number from 0 to 0.9")
+    }
     return ModelFolder.Provenance(
       corpus: names, characters: try temper.integer("characters"),
       steps: try temper.integer("steps"), charactersSeen: try temper.integer("characters_seen"),
-      validationLoss: temper.has("validation_loss") ? try temper.number("validation_loss") : nil,
+      validationLoss: loss, validation: validation,
       command: try temper.string("command"))
   }
 }

@@ -26,6 +26,13 @@ extension ModelFolder {
     return model
   }
 
+  /// Where the model in a folder came from; nil when its config.json does not say.
+  ///
+  /// Throws as `load` does, as far as it has to read.
+  public static func provenance(of path: String) throws -> Provenance? {
+    try ConfigFile.provenance(Parts.read(path).config)
+  }
+
   /// The temperature that generation_config.json names; nil without one in the limits of a session.
   /// What other programs' defaults are is no reason to refuse a model.
   private static func temperature(in folder: String) -> Double? {

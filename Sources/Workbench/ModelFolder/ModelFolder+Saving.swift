@@ -17,11 +17,13 @@ extension ModelFolder {
   }
 
   /// The right to write the folder, for as long as the result lives. Throws `FolderInUse` when it
-  /// is taken already, by this process too.
+  /// is taken already, by this process too, and `ModelFolderError.cannotSave` where no folder can be put.
   package static func lock(_ path: String) throws -> FolderLock {
     do {
       try FileSystem.createFolders(FileSystem.split(path).parent)
-      return try FolderLock(AtomicFolder(path))
+      let folder = try AtomicFolder(path)
+      try folder.check()
+      return try FolderLock(folder)
     } catch let error as FileError {
       throw ModelFolderError.cannotSave(path: path, cause: error)
     }
@@ -87,7 +89,7 @@ extension ModelFolder {
 
   /// Parts of the model that was there before, which would make the new one something else to some
   /// program.
-  private static let stale: Set<String> = [
+  static let stale: Set<String> = [
     File.trainer, "model.safetensors.index.json", "pytorch_model.bin", "adapter_config.json",
     "adapter_model.safetensors", "special_tokens_map.json", "added_tokens.json", "vocab.json",
     "merges.txt", "vocab.txt", "tokenizer.model", "chat_template.jinja", "chat_template.json",

@@ -83,18 +83,21 @@ public enum ModelFolder {
     public var charactersSeen: Int
     /// Nats per character over the whole validation part; nil without one.
     public var validationLoss: Double?
+    /// The share of each file that was kept for validation: 0 if nothing was.
+    public var validation: Double
     /// The command that made it.
     public var command: String
 
     public init(
       corpus: [String], characters: Int, steps: Int, charactersSeen: Int, validationLoss: Double?,
-      command: String
+      validation: Double = 0.1, command: String
     ) {
       self.corpus = corpus
       self.characters = characters
       self.steps = steps
       self.charactersSeen = charactersSeen
       self.validationLoss = validationLoss
+      self.validation = validation
       self.command = command
     }
   }
@@ -148,5 +151,15 @@ public enum ModelFolder {
       // What cannot be looked at is treated as if nothing were there; writing will say why.
       (try? FileSystem.kind(of: FileSystem.join(path, $0))) != nil
     }
+  }
+
+  /// Files in a folder without a model that a model's would replace: somebody's own, sorted by name.
+  public static func foreignFiles(_ path: String) -> [String] {
+    guard !holdsModel(path), let names = try? FileSystem.names(in: path) else { return [] }
+    let own = stale.union([
+      File.config, File.weights, File.tokenizer, File.tokenizerConfig, File.generationConfig,
+      File.card,
+    ])
+    return names.filter(own.contains).sorted()
   }
 }

@@ -115,6 +115,8 @@ package struct NextCharacter {
 
     var output: [SessionOutput] = []
     if let remark = Session.remark(about: substitutions) { output.append(.remark(remark)) }
+    let missing = distributions.count - shown.count
+    if missing > 0 { output.append(.remark("\(missing) more would need a wider place")) }
     let after = context.isEmpty ? "at the beginning" : "after \(Display.inline(context))"
     output.append(.heading(Display.truncated("The next character \(after)", to: max(width, 20))))
     output.append(.text(row("") { "T = \($0.temperature.shortest)" } + "\n", .heading))

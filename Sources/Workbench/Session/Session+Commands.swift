@@ -74,7 +74,7 @@ extension Session {
     case .train:
       try train(try words(1...1000), shouldStop, emit)
     case .load:
-      try load(try words(1...1)[0], emit)
+      try load(try words(1...2), emit)
     case .save:
       try save(try words(1...2), emit)
     case .models:
@@ -251,7 +251,16 @@ extension Session {
     return request
   }
 
-  private mutating func load(_ word: String, _ emit: (SessionOutput) -> Void) throws {
+  private mutating func load(_ words: [String], _ emit: (SessionOutput) -> Void) throws {
+    let word = words[0]
+    guard words.count == 1 || words[1] == "--force" else {
+      throw SessionFailure("one model at a time; the command is /load NAME")
+    }
+    guard !hasUnsavedTraining || words.count == 2 else {
+      throw SessionFailure(
+        "the model that you trained is not saved; /save DIR keeps it, /load \(SessionWords.escaped(word)) --force gives it up"
+      )
+    }
     do {
       change(to: try environment.load(word), hasUnsavedTraining: false)
     } catch ModelFolderError.notFound {

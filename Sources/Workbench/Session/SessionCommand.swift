@@ -149,7 +149,10 @@ enum SessionCommand: String, CaseIterable {
         "keeps it for good.",
       ]
     case .load:
-      ["/load fables takes a model of /models, /load DIR any model folder."]
+      [
+        "/load fables takes a model of /models, /load DIR any model folder.",
+        "/load NAME --force gives up one that was trained here and not saved.",
+      ]
     case .save:
       [
         "`temper --model DIR` and Hugging Face transformers load the folder.",

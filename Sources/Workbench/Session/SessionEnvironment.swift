@@ -93,7 +93,10 @@ public struct SessionEnvironment {
   /// Writes a model folder, with its weights as they are.
   /// - Throws: `SessionSaveError` if a model is there and may not be replaced; as `ModelFolder.save` does.
   public static func save(_ model: LanguageModel, to path: String, replacing: Bool) throws {
-    guard replacing || !ModelFolder.holdsModel(path) else { throw SessionSaveError(path: path) }
+    let foreign = ModelFolder.foreignFiles(path)
+    guard replacing || !ModelFolder.holdsModel(path) && foreign.isEmpty else {
+      throw SessionSaveError(path: path, files: foreign)
+    }
     try ModelFolder.save(
       ModelFolder.Contents(
         parameters: model.model.parameters, vocabulary: model.vocabulary,
@@ -104,11 +107,15 @@ public struct SessionEnvironment {
   }
 }
 
-/// A folder holds a model that nobody said may be replaced.
+/// A folder holds a model, or files of the names that a model's have, which nobody said may be replaced.
 public struct SessionSaveError: Error, Equatable, CustomStringConvertible {
   public let path: String
+  /// The files; none if it holds a model.
+  public let files: [String]
 
   public var description: String {
-    "\(path) holds a model already; /save \(SessionWords.escaped(path)) --force replaces it"
+    let found = files.isEmpty ? "a model already" : files.joined(separator: ", ")
+    return
+      "\(path) holds \(found); /save \(SessionWords.escaped(path)) --force replaces \(files.count > 1 ? "them" : "it")"
   }
 }

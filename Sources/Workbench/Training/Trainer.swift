@@ -69,6 +69,8 @@ public final class Trainer {
   private var bestLoss: Double?
   private var bestStep: Int?
   private var history: [TrainingEvent.HistoryPoint] = []
+  /// What a resumed run found in generation_config.json, perhaps a fitted one.
+  private var temperature: Double?
   private var lossSinceHistory: (sum: Double, steps: Int) = (0, 0)
 
   private var firstStep = 0
@@ -454,7 +456,7 @@ public enum TrainingStopped: Error, Equatable, CustomStringConvertible {
     case .diverged(let step, let rollbacks):
       "training stopped at step \(step): its loss or gradient has been no number, or far outside its range, for "
         + "\(Watch.patience) steps, and going back to the last good state with half the learning rate "
-        + "(\(rollbacks) times) did not help; the last saved model is untouched; start again with a "
+        + "(\(rollbacks) times) did not help; a model that was saved before is untouched; start again with a "
         + "smaller --learning-rate"
     }
   }
@@ -511,7 +513,8 @@ extension Trainer {
       corpus: corpus.documents.map { $0.name.split(separator: "/").last.map(String.init) ?? "" },
       characters: corpus.tokens.count, steps: bestStep ?? step,
       charactersSeen: (bestStep ?? step) * settings.batch * settings.context,
-      validationLoss: bestLoss, command: job.command)
+      validationLoss: bestLoss, validation: split.validation.isEmpty ? 0 : settings.validation,
+      command: job.command)
     let card = ModelCard(
       name: lock.path.split(separator: "/").last.map(String.init) ?? "model",
       configuration: model.configuration, precision: settings.precision, provenance: provenance,
@@ -524,6 +527,8 @@ extension Trainer {
           ? best : watch.refusedInARow > 0 ? goodMeasured : measured.parameters,
         vocabulary: corpus.vocabulary,
         precision: settings.precision, card: card.markdown, provenance: provenance,
+        generationDefaults: ModelFolder.GenerationDefaults(
+          temperature: temperature ?? Sampling().temperature),
         trainer: ModelFolder.TrainerFiles(state: state, tensors: stateTensors + goodTensors)),
       holding: lock)
   }
@@ -545,8 +550,8 @@ extension Trainer {
     ]
   }
 
-  /// No run has taken more.
-  private static let mostSteps = 1 << 48
+  /// No run has taken more; times the characters of a step it is no number too large.
+  private static let mostSteps = 1 << 40
 
   /// A run that goes on where the one in `folder` stopped, exactly as if it had not.
   ///
@@ -592,6 +597,7 @@ extension Trainer {
     else { throw corrupt("it does not say how far it is") }
     self.step = step
     self.seconds = seconds
+    temperature = saved.temperature
     bestLoss = files.state["best_loss"]?.doubleValue
     bestStep = files.state["best_step"]?.intValue
     lossSinceHistory = (
@@ -602,9 +608,9 @@ extension Trainer {
       return .init(
         step: step, loss: point[1]?.doubleValue ?? .nan, validationLoss: point[2]?.doubleValue)
     }
-    guard history.allSatisfy({ (0...step).contains($0.step) }) else {
-      throw corrupt("its history of losses is damaged")
-    }
+    guard history.allSatisfy({ (0...step).contains($0.step) }),
+      (0...step).contains(bestStep ?? 0), (0...step).contains(lossSinceHistory.steps)
+    else { throw corrupt("its history of losses is damaged") }
     best.copy(saved.model.parameters)
     // An average that is asked for only now starts from the latest weights.
     let averaged = files.state["averaged_steps"]?.intValue.flatMap { $0 >= 0 ? $0 : nil }

@@ -168,7 +168,12 @@ extension TrainingSettings {
       (layers, width, headWidth) = (base.layers, base.width, base.headWidth)
       (feedForward, isTied) = (base.feedForward, base.isTied)
       attention = base.attention
-      context = min(options.context ?? base.context, base.context)
+      context = options.context ?? base.context
+      guard context <= base.context else {
+        throw TrainingError.option(
+          name: "context", value: "\(context)",
+          allowed: "at most \(base.context), what the model to start from sees")
+      }
     }
     batch = options.batch ?? batch
     targetLoss = options.targetLoss
@@ -389,6 +394,8 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
   case tooShort(characters: Int)
   /// The folder has a model, which nobody said may be replaced.
   case holdsModel(path: String)
+  /// The folder has no model, but files of the names that a model's have.
+  case holdsFiles(path: String, files: [String])
   /// The folder has no model.
   case nothingToResume(path: String)
   /// What the folder says of its training makes no sense.
@@ -405,6 +412,9 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
     case .holdsModel(let path):
       "\(path) already holds a model; use --resume to go on training it, --force to replace it, "
         + "or another --out"
+    case .holdsFiles(let path, let files):
+      "\(path) holds no model, but \(files.joined(separator: ", ")), which a model would replace; choose "
+        + "another --out, or --force to replace \(files.count == 1 ? "it" : "them")"
     case .nothingToResume(let path):
       "\(path) holds no training to resume; leave out --resume to start, or use --from to "
         + "fine-tune a model"
