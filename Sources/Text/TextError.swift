@@ -80,8 +80,7 @@ extension TextError: CustomStringConvertible {
         + "name the files themselves"
     case .tooFewCharacters(let count, let source):
       let characters = count == 1 ? "1 character is" : "\(count) characters are"
-      return "\(Display.inline(source)): \(characters) too few; "
-        + "give a longer text"
+      return "\(Display.inline(source)): \(characters) too few; give a longer text"
     case .singleCharacter(let character, let count):
       return "the corpus is \(Display.quoted(character)) repeated \(count) times; "
         + "there is nothing to learn from one character, give a text with at least two"

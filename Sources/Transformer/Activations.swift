@@ -5,6 +5,8 @@
 public final class Activations<Scalar: Real>: @unchecked Sendable {
   /// Sequences, and characters in each.
   public let sequences, context: Int
+  /// Whether `attention(layer:)` has something to give.
+  let keepsAttention: Bool
   /// The characters, and what follows each: the right answers. One for each row.
   public var tokens, targets: [Int32]
 
@@ -50,9 +52,8 @@ public final class Activations<Scalar: Real>: @unchecked Sendable {
   /// 0...t only.
   /// - Precondition: made `forBackward`; otherwise no attention is kept.
   package func attention(layer: Int) -> Matrix<Scalar> {
-    let probabilities = layers[layer].probabilities
-    precondition(probabilities.rows == sequences * context, "attention is not kept")
-    return probabilities
+    precondition(keepsAttention, "attention is not kept")
+    return layers[layer].probabilities
   }
 
   /// - Parameter forBackward: whether a backward pass will follow. Without one, layers share their memory, and it does not grow with the
@@ -65,6 +66,7 @@ public final class Activations<Scalar: Real>: @unchecked Sendable {
       "the sequences must be within the context")
     self.sequences = sequences
     self.context = context
+    keepsAttention = forBackward
     let rows = sequences * context
     let (width, head) = (configuration.width, configuration.headWidth)
     let inner = configuration.feedForward

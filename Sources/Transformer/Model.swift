@@ -144,10 +144,9 @@ public struct Model<Scalar: Real>: Sendable {
     for s in 0..<a.sequences {
       let rows = s * a.context..<(s + 1) * a.context
       let probabilities = layer.probabilities
-      let areKept = probabilities.rows == a.sequences * a.context
       Attention.forward(
         by: configuration.attention, q: layer.query[rows: rows], k: layer.key[rows: rows],
-        v: value[rows: rows], p: areKept ? probabilities[rows: rows] : probabilities,
+        v: value[rows: rows], p: a.keepsAttention ? probabilities[rows: rows] : probabilities,
         o: layer.attended[rows: rows])
     }
     add(

@@ -23,6 +23,7 @@ struct Bench: ParsableCommand {
       """)
 
   @OptionGroup var options: StepArguments
+
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(

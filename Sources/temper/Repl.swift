@@ -157,10 +157,16 @@ struct Repl: ParsableCommand {
   // MARK: A pipe
 
   private func obey(_ session: inout Session, _ output: Console) throws {
+    let succeeded = Result { try obeyLines(&session, output) }
+    try keep(session, output)
+    guard try succeeded.get() else { throw ExitCode(1) }
+  }
+
+  /// - Returns: whether no line failed.
+  private func obeyLines(_ session: inout Session, _ output: Console) throws -> Bool {
     let errors = Console.error()
     var lines = LineReader()
-    var hasFailed = false
-    defer { try? keep(session, output) }
+    var succeeds = true
     while let line = try lines.next() {
       let next = reply(
         &session, line, output, errors, place: "line \(lines.count): ")
@@ -168,11 +174,11 @@ struct Repl: ParsableCommand {
       if Interrupts.isRequested { throw ExitCode(130) }
       if next == .quit { break }
       if next == .failed {
-        hasFailed = true
+        succeeds = false
         if !keepGoing { break }
       }
     }
-    if hasFailed { throw ExitCode(1) }
+    return succeeds
   }
 
   // MARK: Both

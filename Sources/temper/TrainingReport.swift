@@ -119,7 +119,7 @@ final class TextReport: TrainingReport {
     if start.firstStep > 0 { output.line("going on after step \(start.firstStep.grouped)") }
     if case .steps(let steps) = start.settings.duration, start.firstStep >= steps {
       output.line(
-        "all \(steps.grouped) steps are taken already; --steps N says how many more there are in all"
+        "all \(steps.grouped) steps are taken already; a larger --steps goes on"
       )
     }
   }

@@ -23,8 +23,11 @@ package struct AtomicFolder: Sendable {
   }
 
   /// Throws what `replace` would, as far as it can be known before: a file is there, or a file system of its own.
-  package func check() throws {
-    guard let existing = try FileSystem.status(of: path) else { return }
+  package func check() throws { _ = try existing() }
+
+  /// The folder that is to be replaced; nil if there is none yet.
+  private func existing() throws -> stat? {
+    guard let existing = try FileSystem.status(of: path) else { return nil }
     guard FileSystem.kind(mode: existing.st_mode) == .folder else {
       throw FileError(.replace, path: path, code: ENOTDIR)
     }
@@ -32,6 +35,7 @@ package struct AtomicFolder: Sendable {
     if let parent, parent.st_dev != existing.st_dev {
       throw FileError(.replace, path: path, code: EBUSY)
     }
+    return existing
   }
 
   /// Builds the folder anew and puts it in place.
@@ -45,10 +49,7 @@ package struct AtomicFolder: Sendable {
   package func replace(
     dropping: Set<String> = [], _ build: (FolderBuilder) throws -> Void
   ) throws {
-    let existing = try FileSystem.status(of: path)
-    if let existing, FileSystem.kind(mode: existing.st_mode) != .folder {
-      throw FileError(.replace, path: path, code: ENOTDIR)
-    }
+    let existing = try existing()
     Temporary.removeAbandoned(beside: path)
     let (parent, name) = FileSystem.split(path)
     let temporary = FileSystem.join(parent, Temporary.name(for: name))

@@ -71,11 +71,12 @@ public struct StepBenchmark: Sendable {
   ///
   /// - Parameters:
   ///   - seconds: how long the steps may take in all, after a few to warm up.
-  /// - Throws: `ConfigurationError` for an impossible shape.
+  /// - Throws: `ConfigurationError` for an impossible shape, `TrainingError.option` for a step too large.
   public static func measure(
     _ settings: TrainingSettings, vocabularySize: Int, threads: Int, peak: MatrixPeak,
     seconds: Double
   ) throws -> StepBenchmark {
+    try settings.checkSize(layers: settings.layers)
     let configuration = try settings.configuration(vocabularySize: vocabularySize)
     let run = Run(configuration, settings, threads: threads)
     for _ in 0..<3 { run.step(threads: threads) }

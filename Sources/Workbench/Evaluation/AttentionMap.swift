@@ -6,11 +6,12 @@ import Transformer
 ///
 /// The query at position t spreads a weight of 1 over the keys at positions 0...t.
 public struct AttentionMap: Sendable {
+  /// A map of more characters is too large to look at; it grows with their square.
+  public static let most = 4096
+
   /// The characters that the map is about: the text's, or as many of its last as the model's
   /// context holds, but `most`.
   public let characters: [String]
-  /// A map of more characters is too large to look at; it grows with their square.
-  public static let most = 4096
   /// How many characters at the start of the text were left out.
   public let leftOut: Int
   /// Characters that the model does not have, and what stands for them.

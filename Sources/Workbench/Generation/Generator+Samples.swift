@@ -35,17 +35,17 @@ extension Generator {
     try check(threads: threads)
     let start = try GrowingText.Start(model, prompt: prompt, length: length, stop: stop)
     let packed = model.packedWeights(threads: threads)
-    let prompt = Decoder(model.model, packed: packed, texts: 1)
-    prompt.append(start.context, to: 0)
+    let reader = Decoder(model.model, packed: packed, texts: 1)
+    reader.append(start.context, to: 0)
 
-    let order = try alikeTogether(draws, start, prompt.logits[0])
+    let order = try alikeTogether(draws, start, reader.logits[0])
     let groups = groups(of: order, model, threads: threads)
     let most = groups.first?.count ?? 0
     let workers = (0..<Swift.min(threads, groups.count)).map { _ in
       Worker {
         // After the places for texts the one where the prompt stays.
         let decoder = Decoder(model.model, packed: packed, texts: most + 1)
-        decoder.copy(0, of: prompt, to: most)
+        decoder.copy(0, of: reader, to: most)
         return decoder
       }
     }

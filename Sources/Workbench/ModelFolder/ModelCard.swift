@@ -15,8 +15,6 @@ public struct ModelCard: Sendable {
   /// Characters in each file of the corpus, in the order of `provenance.corpus`; empty when not
   /// known.
   public var corpusCharacters: [Int]
-  /// The part of the corpus, from 0 to 1, that was held back to measure the loss.
-  public var validationFraction: Double
   /// Training settings, names and values, in the order to show them.
   public var settings: [(name: String, value: String)]
   /// A licence identifier as Hugging Face knows them, such as "mit"; nil says nothing.
@@ -27,7 +25,6 @@ public struct ModelCard: Sendable {
   public init(
     name: String, configuration: Configuration, precision: ModelFolder.Precision,
     provenance: ModelFolder.Provenance, corpusCharacters: [Int] = [],
-    validationFraction: Double = 0.1,
     settings: [(name: String, value: String)] = [], license: String? = nil,
     introduction: String = ""
   ) {
@@ -36,7 +33,6 @@ public struct ModelCard: Sendable {
     self.precision = precision
     self.provenance = provenance
     self.corpusCharacters = corpusCharacters
-    self.validationFraction = validationFraction
     self.settings = settings
     self.license = license
     self.introduction = introduction
@@ -91,7 +87,7 @@ public struct ModelCard: Sendable {
       ("characters seen", provenance.charactersSeen.grouped),
     ]
     if let loss = provenance.validationLoss {
-      let percent = Self.percent(validationFraction)
+      let percent = Self.percent(provenance.validation)
       rows.append(("validation loss", Self.decimal(loss, places: 4) + " nats per character"))
       rows.append(
         ("validation loss, in bits", Self.decimal(loss / 0.693_147_180_559_945_3, places: 4)))

@@ -519,7 +519,6 @@ extension Trainer {
       name: lock.path.split(separator: "/").last.map(String.init) ?? "model",
       configuration: model.configuration, precision: settings.precision, provenance: provenance,
       corpusCharacters: corpus.documents.map(\.range.count),
-      validationFraction: split.validation.isEmpty ? 0 : settings.validation,
       settings: settings.described, license: job.license)
     try ModelFolder.save(
       ModelFolder.Contents(

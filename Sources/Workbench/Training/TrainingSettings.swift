@@ -255,10 +255,9 @@ extension TrainingSettings {
   }
 
   /// The shape of a new model.
-  /// - Throws: `ConfigurationError` for an impossible one, `TrainingError.option` for one too large to train.
+  /// - Throws: `ConfigurationError` for an impossible one.
   public func configuration(vocabularySize: Int) throws -> Configuration {
-    try checkSize(layers: layers)
-    return try Configuration(
+    try Configuration(
       vocabularySize: vocabularySize, layers: layers, width: width, headWidth: headWidth,
       feedForward: feedForward, context: context, isTied: isTied,
       attention: attention)
