@@ -78,3 +78,37 @@ INLINE void sum_rows_of_words(
     for (; columns > (n - 1) * LANES; columns -= n * LANES, w += n * LANES, y += n * LANES)
       sum_vectors_of_words(n, columns, count, x, w, w_stride, y);
 }
+
+// Attention's steps, each for some characters; see CKernels.h.
+
+INLINE void keep_rows(
+    long rows, long head, const float *keys, const float *values, long stride,
+    const struct temper_range *seen, float *k, long k_stride, float *v, long v_stride) {
+  for (long i = 0; i < rows; i++, keys += stride, values += stride) {
+    long place = seen[i].upper - 1;
+    round_row(head, keys, k + place * k_stride);
+    round_half_row(head, values, place % 2, v + place / 2 * v_stride);
+  }
+}
+
+INLINE void score_rows(
+    long rows, long head, float scale, const float *x, long x_stride,
+    const struct temper_range *seen, const float *k, long k_stride, float *rounded, float *y,
+    long y_stride) {
+  long words = (head + 2 * LANES - 1) / (2 * LANES) * LANES;
+  for (long i = 0; i < rows; i++, x += x_stride, y += y_stride) {
+    round_row(head, x, rounded);
+    dots_of_words(
+        seen[i].upper - seen[i].lower, words, scale, rounded, k + seen[i].lower * k_stride,
+        k_stride, y);
+  }
+}
+
+INLINE void sum_each(
+    const int registers, long rows, long head, const float *x, long x_stride,
+    const struct temper_range *seen, const float *v, long v_stride, float *y, long y_stride) {
+  for (long i = 0; i < rows; i++, x += x_stride, y += y_stride)
+    sum_rows_of_words(
+        registers, head, seen[i].upper - seen[i].lower, x, v + seen[i].lower / 2 * v_stride,
+        v_stride, y);
+}

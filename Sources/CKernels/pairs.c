@@ -70,38 +70,39 @@ EACH_PROCESSOR(
      const float *w, float keep, float *y, long y_stride, struct temper_wanted *wanted),
     rows, columns, inner, pairs, x, x_stride, w, keep, y, y_stride, wanted)
 
-INLINE void round_in_vectors(const int registers, long count, const float *x, float *words) {
-  round_row(count, x, words);
+INLINE void keep_in_vectors(
+    const int registers, long rows, long head, const float *keys, const float *values, long stride,
+    const struct temper_range *seen, float *k, long k_stride, float *v, long v_stride) {
+  keep_rows(rows, head, keys, values, stride, seen, k, k_stride, v, v_stride);
 }
-INLINE void round_half_in_vectors(
-    const int registers, long count, const float *x, int is_upper, float *words) {
-  round_half_row(count, x, is_upper, words);
+INLINE void score_in_vectors(
+    const int registers, long rows, long head, float scale, const float *x, long x_stride,
+    const struct temper_range *seen, const float *k, long k_stride, float *rounded, float *y,
+    long y_stride) {
+  score_rows(rows, head, scale, x, x_stride, seen, k, k_stride, rounded, y, y_stride);
 }
-INLINE void sum_rows_in_vectors(
-    const int registers, long columns, long count, const float *x, const float *w, long w_stride,
-    float *y) {
-  sum_rows_of_words(registers, columns, count, x, w, w_stride, y);
-}
-INLINE void dots_in_vectors(
-    const int registers, long rows, long words, float scale, const float *x, const float *w,
-    long w_stride, float *y) {
-  dots_of_words(rows, words, scale, x, w, w_stride, y);
+INLINE void sum_in_vectors(
+    const int registers, long rows, long head, const float *x, long x_stride,
+    const struct temper_range *seen, const float *v, long v_stride, float *y, long y_stride) {
+  sum_each(registers, rows, head, x, x_stride, seen, v, v_stride, y, y_stride);
 }
 
 EACH_PROCESSOR(
-    void, temper_round_by_floats, round_in_vectors, (long count, const float *x, float *words),
-    count, x, words)
+    void, temper_keep_by_floats, keep_in_vectors,
+    (long rows, long head, const float *keys, const float *values, long stride,
+     const struct temper_range *seen, float *k, long k_stride, float *v, long v_stride),
+    rows, head, keys, values, stride, seen, k, k_stride, v, v_stride)
 EACH_PROCESSOR(
-    void, temper_round_half_by_floats, round_half_in_vectors,
-    (long count, const float *x, int is_upper, float *words), count, x, is_upper, words)
+    void, temper_score_by_floats, score_in_vectors,
+    (long rows, long head, float scale, const float *x, long x_stride,
+     const struct temper_range *seen, const float *k, long k_stride, float *rounded, float *y,
+     long y_stride),
+    rows, head, scale, x, x_stride, seen, k, k_stride, rounded, y, y_stride)
 EACH_PROCESSOR(
-    void, temper_sum_rows_by_floats, sum_rows_in_vectors,
-    (long columns, long count, const float *x, const float *w, long w_stride, float *y), columns,
-    count, x, w, w_stride, y)
-EACH_PROCESSOR(
-    void, temper_dots_by_floats, dots_in_vectors,
-    (long rows, long words, float scale, const float *x, const float *w, long w_stride, float *y),
-    rows, words, scale, x, w, w_stride, y)
+    void, temper_sum_by_floats, sum_in_vectors,
+    (long rows, long head, const float *x, long x_stride, const struct temper_range *seen,
+     const float *v, long v_stride, float *y, long y_stride),
+    rows, head, x, x_stride, seen, v, v_stride, y, y_stride)
 
 INLINE void pack_pairs(
     const int registers, long columns, long inner, const float *w, long w_stride,
@@ -145,20 +146,21 @@ void temper_multiply_packed_pairs(
   }
 }
 
-void temper_sum_of_rounded_rows(
-    long columns, long count, const float *x, const float *w, long w_stride, float *y) {
-  FOR_PAIRS(temper_sum_rows)(columns, count, x, w, w_stride, y);
+void temper_keep_rounded(
+    long rows, long head, const float *keys, const float *values, long stride,
+    const struct temper_range *seen, float *k, long k_stride, float *v, long v_stride) {
+  FOR_PAIRS(temper_keep)(rows, head, keys, values, stride, seen, k, k_stride, v, v_stride);
 }
 
-void temper_round_row(long count, const float *x, float *words) {
-  FOR_PAIRS(temper_round)(count, x, words);
+void temper_scores_of_rounded(
+    long rows, long head, float scale, const float *x, long x_stride,
+    const struct temper_range *seen, const float *k, long k_stride, float *rounded, float *y,
+    long y_stride) {
+  FOR_PAIRS(temper_score)(rows, head, scale, x, x_stride, seen, k, k_stride, rounded, y, y_stride);
 }
 
-void temper_round_half_row(long count, const float *x, int is_upper, float *words) {
-  FOR_PAIRS(temper_round_half)(count, x, is_upper, words);
-}
-
-void temper_dots_of_rounded(
-    long rows, long words, float scale, const float *x, const float *w, long w_stride, float *y) {
-  FOR_PAIRS(temper_dots)(rows, words, scale, x, w, w_stride, y);
+void temper_sums_of_rounded(
+    long rows, long head, const float *x, long x_stride, const struct temper_range *seen,
+    const float *v, long v_stride, float *y, long y_stride) {
+  FOR_PAIRS(temper_sum)(rows, head, x, x_stride, seen, v, v_stride, y, y_stride);
 }

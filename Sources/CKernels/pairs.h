@@ -12,27 +12,29 @@
 typedef void multiply_pairs_function(
     long rows, long columns, long inner, long pairs, const float *x, long x_stride, const float *w,
     float keep, float *y, long y_stride, struct temper_wanted *wanted);
-typedef void round_function(long count, const float *x, float *words);
-typedef void round_half_function(long count, const float *x, int is_upper, float *words);
-typedef void sum_rows_function(
-    long columns, long count, const float *x, const float *w, long w_stride, float *y);
-typedef void dots_function(
-    long rows, long words, float scale, const float *x, const float *w, long w_stride, float *y);
+typedef void keep_function(
+    long rows, long head, const float *keys, const float *values, long stride,
+    const struct temper_range *seen, float *k, long k_stride, float *v, long v_stride);
+typedef void score_function(
+    long rows, long head, float scale, const float *x, long x_stride,
+    const struct temper_range *seen, const float *k, long k_stride, float *rounded, float *y,
+    long y_stride);
+typedef void sum_function(
+    long rows, long head, const float *x, long x_stride, const struct temper_range *seen,
+    const float *v, long v_stride, float *y, long y_stride);
 
 // With the instructions that the processor has for floats.
 multiply_pairs_function temper_multiply_pairs_by_floats;
-round_function temper_round_by_floats;
-round_half_function temper_round_half_by_floats;
-sum_rows_function temper_sum_rows_by_floats;
-dots_function temper_dots_by_floats;
+keep_function temper_keep_by_floats;
+score_function temper_score_by_floats;
+sum_function temper_sum_by_floats;
 
 // With those for bfloat16, where `HAS_AVX512_BF16`.
 #if defined(__x86_64__)
 multiply_pairs_function temper_multiply_pairs_at_once;
-round_function temper_round_at_once;
-round_half_function temper_round_half_at_once;
-sum_rows_function temper_sum_rows_at_once;
-dots_function temper_dots_at_once;
+keep_function temper_keep_at_once;
+score_function temper_score_at_once;
+sum_function temper_sum_at_once;
 #define HAS_AVX512_BF16 (HAS_AVX512 && __builtin_cpu_supports("avx512bf16"))
 #define FOR_PAIRS(name) (HAS_AVX512_BF16 ? name##_at_once : name##_by_floats)
 #else

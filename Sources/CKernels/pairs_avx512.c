@@ -47,20 +47,23 @@ void temper_multiply_pairs_at_once(
   each_row_of_pairs(32, rows, columns, (inner + 1) / 2, 1, factor, packed, keep, y, y_stride);
 }
 
-void temper_round_at_once(long count, const float *x, float *words) { round_row(count, x, words); }
-
-void temper_round_half_at_once(long count, const float *x, int is_upper, float *words) {
-  round_half_row(count, x, is_upper, words);
+void temper_keep_at_once(
+    long rows, long head, const float *keys, const float *values, long stride,
+    const struct temper_range *seen, float *k, long k_stride, float *v, long v_stride) {
+  keep_rows(rows, head, keys, values, stride, seen, k, k_stride, v, v_stride);
 }
 
-void temper_sum_rows_at_once(
-    long columns, long count, const float *x, const float *w, long w_stride, float *y) {
-  sum_rows_of_words(32, columns, count, x, w, w_stride, y);
+void temper_score_at_once(
+    long rows, long head, float scale, const float *x, long x_stride,
+    const struct temper_range *seen, const float *k, long k_stride, float *rounded, float *y,
+    long y_stride) {
+  score_rows(rows, head, scale, x, x_stride, seen, k, k_stride, rounded, y, y_stride);
 }
 
-void temper_dots_at_once(
-    long rows, long words, float scale, const float *x, const float *w, long w_stride, float *y) {
-  dots_of_words(rows, words, scale, x, w, w_stride, y);
+void temper_sum_at_once(
+    long rows, long head, const float *x, long x_stride, const struct temper_range *seen,
+    const float *v, long v_stride, float *y, long y_stride) {
+  sum_each(32, rows, head, x, x_stride, seen, v, v_stride, y, y_stride);
 }
 
 #pragma clang attribute pop

@@ -22,10 +22,10 @@ INLINE vector exponential_within(vector x) {
 /// exp(x) of sixteen floats: below -87.33 (the smallest normal result) the result is 0; above 88.37 it is that of 88.37; NaN stays NaN.
 INLINE vector exponential(vector argument) {
   const float low = -87.33f, high = 88.37f;
-  vector x = select(argument < low, every(low), argument);
-  vector result = exponential_within(select(x > high, every(high), x));
+  vector x = __builtin_elementwise_max(argument, every(low));
+  vector result = exponential_within(__builtin_elementwise_min(x, every(high)));
   result = select(argument < low, every(0), result);
-  // The addition to the exponent bits would turn a NaN with a payload into a number.
+  // Of a NaN and a limit, the limit counts as the larger, or the smaller, one.
   return select(argument != argument, argument, result);
 }
 
@@ -47,33 +47,73 @@ INLINE float exponentials(const int registers, const float *x, float shift, floa
 
 /// 1 / (1 + exp(-x)), at least 1e-38; anything where x is NaN.
 INLINE vector sigmoid(vector x) {
-  const float limit = 87;
-  vector t = select(x > limit, every(limit), x);
-  return 1 / (1 + exponential_within(-select(t < -limit, every(-limit), t)));
+  const vector limit = every(87);
+  vector t = __builtin_elementwise_min(__builtin_elementwise_max(x, -limit), limit);
+  return 1 / (1 + exponential_within(-t));
 }
 
 /// The larger ones; those of b where a is NaN.
 INLINE vector larger(vector a, vector b) { return select(a > b, a, b); }
 
-/// Replaces a row by exp(x - maximum) / their sum; a row with NaN, with infinity, or of -infinity alone becomes NaN.
-INLINE struct temper_softmax_sums softmax(const int registers, float *row, long count) {
+/// Replaces each of some rows, `ROWS` of them, a constant once this is inlined, by exp(x - maximum) / their sum; a row with NaN, with infinity, or of
+/// -infinity alone becomes NaN. What one row waits for another one uses.
+INLINE void softmax_of_some(
+    const long ROWS, float *row, long stride, long count, struct temper_softmax_sums *results) {
   const integers lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
   // The last sixteen, of which some may be among those before them; a short row is filled up.
   long start = most(0, count - LANES), i = 0;
-  vector end = count < LANES ? load_part(row, count, -HUGE) : load(row + start);
-  vector largest = larger(end, every(-HUGE)), sums = every(0);
-  for (; i < start; i += LANES) largest = larger(load(row + i), largest);
-  float maximum = largest_of(largest);
-  for (i = 0; i < start; i += LANES) {
-    vector e = exponential(load(row + i) - maximum);
-    store(e, row + i);
-    sums += e;
+  vector end[4], largest[4], sums[4];
+  float maximum[4], scale[4];
+#define EACH_ROW UNROLL for (long r = 0; r < ROWS; r++)
+  EACH_ROW {
+    const float *last = row + r * stride + start;
+    end[r] = count < LANES ? load_part(last, count, -HUGE) : load(last);
+    largest[r] = larger(end[r], every(-HUGE));
+    sums[r] = every(0);
   }
-  end = exponential(end - maximum);
-  float total = sum(sums + select(lane < (int)(i - start), every(0), end)), scale = 1 / total;
-  for (i = 0; i < start; i += LANES) store(scale * load(row + i), row + i);
-  store_some(scale * end, row + start, count);
-  return (struct temper_softmax_sums){maximum, total};
+  for (; i < start; i += LANES)
+    EACH_ROW largest[r] = larger(load(row + r * stride + i), largest[r]);
+  EACH_ROW maximum[r] = largest_of(largest[r]);
+  for (i = 0; i < start; i += LANES)
+    EACH_ROW {
+      vector e = exponential(load(row + r * stride + i) - maximum[r]);
+      store(e, row + r * stride + i);
+      sums[r] += e;
+    }
+  EACH_ROW {
+    end[r] = exponential(end[r] - maximum[r]);
+    float total = sum(sums[r] + select(lane < (int)(i - start), every(0), end[r]));
+    scale[r] = 1 / total;
+    results[r] = (struct temper_softmax_sums){maximum[r], total};
+  }
+  for (i = 0; i < start; i += LANES)
+    EACH_ROW store(scale[r] * load(row + r * stride + i), row + r * stride + i);
+  EACH_ROW store_some(scale[r] * end[r], row + r * stride + start, count);
+#undef EACH_ROW
+}
+
+INLINE struct temper_softmax_sums softmax(const int registers, float *row, long count) {
+  struct temper_softmax_sums result;
+  softmax_of_some(1, row, 0, count, &result);
+  return result;
+}
+
+INLINE long length(const struct temper_range *range) { return range->upper - range->lower; }
+
+INLINE void softmax_rows(
+    const int registers, long rows, const struct temper_range *seen, float *row, long stride) {
+  struct temper_softmax_sums results[4];
+  while (rows > 0) {
+    long count = length(seen), n = 1;
+    // Texts that began together are equally long, most of the time.
+    while (n < least(rows, 4) && length(seen + n) == count) n++;
+    if (n < 4) n = 1;
+    if (n == 4)
+      softmax_of_some(4, row, stride, count, results);
+    else
+      softmax_of_some(1, row, stride, count, results);
+    rows -= n, seen += n, row += n * stride;
+  }
 }
 
 /// How far ahead of each of some rows, `stride` apart, memory is asked for others: those that start 4 KB later, because a processor does not
@@ -332,6 +372,9 @@ EACH_PROCESSOR(
     x, y, z, count)
 EACH_PROCESSOR(
     struct temper_softmax_sums, temper_softmax, softmax, (float *row, long count), row, count)
+EACH_PROCESSOR(
+    void, temper_softmax_rows, softmax_rows,
+    (long rows, const struct temper_range *seen, float *row, long stride), rows, seen, row, stride)
 EACH_PROCESSOR(
     void, temper_softmax_backward, softmax_backward, (const float *p, float *dp, long count),
     p, dp, count)

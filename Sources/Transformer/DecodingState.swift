@@ -26,6 +26,16 @@ public struct DecodingState: Sendable {
     return half + 1 + (count - context - 1) % (context - half)
   }
 
+  /// Whether more than the last character of the window is yet to be read.
+  fileprivate var isBehind: Bool { window.count - 1 > read }
+
+  /// Adds a character, forgetting old ones when the window is full.
+  mutating func append(_ token: Int32) {
+    guard window.count < context else { return append(CollectionOfOne(token)) }
+    window.append(token)
+    count += 1
+  }
+
   /// Adds characters, forgetting old ones when the window is full.
   mutating func append(_ tokens: some Collection<Int32>) {
     let total = count + tokens.count
@@ -140,7 +150,7 @@ public final class Decoder<Scalar: Real> {
   @specialized(where Scalar == Float)
   @specialized(where Scalar == Double)
   public func append(_ token: Int32, to text: Int) {
-    states[text].append(CollectionOfOne(token))
+    states[text].append(token)
     readAllButLast(of: text)
     pass(CollectionOfOne(text))
   }
@@ -156,21 +166,35 @@ public final class Decoder<Scalar: Real> {
   @specialized(where Scalar == Double)
   public func append(eachOf tokens: [Int32], to texts: [Int]) {
     precondition(tokens.count == texts.count, "one character for each text")
-    for (text, token) in zip(texts, tokens) {
-      states[text].append(CollectionOfOne(token))
-      readAllButLast(of: text)
+    if add(tokens, to: texts, &states) {
+      for text in texts { readAllButLast(of: text) }
     }
     if !texts.isEmpty { pass(texts) }
+  }
+
+  /// Adds one character to each of some texts. States are handed over, because each access to a property of a class is checked.
+  /// - Returns: whether any of them has more to read than that.
+  private func add(_ tokens: [Int32], to texts: [Int], _ states: inout [DecodingState]) -> Bool {
+    var anyIsBehind = false
+    for i in texts.indices {
+      states[texts[i]].append(tokens[i])
+      anyIsBehind = anyIsBehind || states[texts[i]].isBehind
+    }
+    return anyIsBehind
   }
 
   /// Forgets a text.
   public func reset(_ text: Int) { states[text].reset() }
 
   /// Makes a text what another one is, its row of `logits` included.
+  @specialized(where Scalar == Float)
+  @specialized(where Scalar == Double)
   public func copy(_ text: Int, to other: Int) { copy(text, of: self, to: other) }
 
   /// Makes a text what one of another decoder is, its row of `logits` included.
   /// - Parameter decoder: of the same model and kind of products.
+  @specialized(where Scalar == Float)
+  @specialized(where Scalar == Double)
   public func copy(_ text: Int, of decoder: Decoder, to other: Int) {
     let state = decoder.states[text]
     states[other].copy(state)
@@ -180,7 +204,7 @@ public final class Decoder<Scalar: Real> {
 
   /// Reads what is new in the window of one text, but for its last character.
   private func readAllButLast(of text: Int) {
-    while states[text].window.count - 1 > states[text].read {
+    while states[text].isBehind {
       let unread = states[text].window.count - 1 - states[text].read
       let passes = (unread + Self.rowsPerPass - 1) / Self.rowsPerPass
       pass(CollectionOfOne(text), rowsEach: (unread + passes - 1) / passes, wantsLogits: false)
@@ -280,8 +304,7 @@ public final class Decoder<Scalar: Real> {
     }
   }
 
-  /// The next unread characters of each of some texts, which count as read from now on. States and what is new are handed over, because each
-  /// access to a property of a class is checked.
+  /// The next unread characters of each of some texts, which count as read from now on. States and what is new are handed over, as to `add`.
   private func take(
     _ count: Int, from texts: some Collection<Int>, _ states: inout [DecodingState],
     into new: inout (characters: [Int], seen: [Range<Int>])

@@ -46,9 +46,10 @@ struct KeyValueCache<Scalar: Real> {
     func copy<Element>(
       _ layers: [Matrix<Element>], to others: [Matrix<Element>], stride: Int, count: Int
     ) {
-      for (rows, others) in zip(layers, others) {
-        others[rows: other * stride..<other * stride + count]
-          .copy(rows[rows: text * stride..<text * stride + count])
+      for n in layers.indices {
+        for row in 0..<count {
+          others[n][other * stride + row].copy(layers[n][text * stride + row])
+        }
       }
     }
     switch (cache.rows, rows) {
@@ -76,17 +77,15 @@ struct KeyValueCache<Scalar: Real> {
   ///   - qkv: (characters, 3 · head width): their queries, keys and values.
   func keep(layer n: Int, seen: [Range<Int>], _ qkv: Matrix<Scalar>) {
     let head = configuration.headWidth
-    for row in 0..<qkv.rows {
-      let place = seen[row].upperBound - 1
-      let (key, value) = (qkv[row][head..<2 * head], qkv[row][2 * head..<3 * head])
-      switch rows {
-      case .whole(let keys, let values):
-        keys[n][place].copy(key)
-        values[n][place].copy(value)
-      case .rounded(let keys, let values, _):
-        Scalar.round(key, into: keys[n][place])
-        Scalar.round(value, intoUpperHalves: place % 2 == 1, of: values[n][place / 2])
+    let (newKeys, newValues) = (qkv[columns: head..<2 * head], qkv[columns: 2 * head..<3 * head])
+    switch rows {
+    case .whole(let keys, let values):
+      for (row, seen) in seen.enumerated() {
+        keys[n][seen.upperBound - 1].copy(newKeys[row])
+        values[n][seen.upperBound - 1].copy(newValues[row])
       }
+    case .rounded(let keys, let values, _):
+      Scalar.keep(newKeys, newValues, seen: seen, inWords: keys[n], byTwo: values[n])
     }
   }
 
@@ -139,10 +138,8 @@ struct KeyValueCache<Scalar: Real> {
         ahead.add(values[n], rows: seen)
       }
     case .rounded(let keys, let values, _):
-      for seen in seen { ahead.add(keys[n], rows: seen) }
-      for seen in seen {
-        ahead.add(values[n], rows: seen.lowerBound / 2..<(seen.upperBound + 1) / 2)
-      }
+      ahead.add(keys[n], eachOf: seen, inRow: 1)
+      ahead.add(values[n], eachOf: seen, inRow: 2)
     }
   }
 }

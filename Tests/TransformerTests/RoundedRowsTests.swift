@@ -26,23 +26,32 @@ import Testing
     return copy
   }
 
-  func rows<S: Real>(of m: Matrix<S>) -> Matrix<Float> {
-    let words = Matrix<Float>(rows: m.rows, columns: wordsOfRow(m.columns))
-    for r in 0..<m.rows {
-      // What was there before must not matter.
-      words[r].fill(.nan)
-      S.round(m[r], into: words[r])
-    }
-    return words
+  /// Rows kept as keys and as values, one after the other.
+  func kept<S: Real>(_ m: Matrix<S>) -> (keys: Matrix<Float>, values: Matrix<Float>) {
+    let keys = Matrix<Float>(rows: m.rows, columns: wordsOfRow(m.columns))
+    let values = Matrix<Float>(rows: (m.rows + 1) / 2, columns: wordsOfTwoRows(m.columns))
+    // What was there before must not matter.
+    keys.fill(.nan)
+    values.fill(.nan)
+    S.keep(m, m, seen: (0..<m.rows).map { 0..<$0 + 1 }, inWords: keys, byTwo: values)
+    return (keys, values)
   }
 
-  func rowsByTwo<S: Real>(of m: Matrix<S>) -> Matrix<Float> {
-    let words = Matrix<Float>(rows: (m.rows + 1) / 2, columns: wordsOfTwoRows(m.columns))
-    words.fill(.nan)
-    for r in 0..<m.rows {
-      S.round(m[r], intoUpperHalves: r % 2 == 1, of: words[r / 2])
-    }
-    return words
+  func scores<S: Real>(
+    _ x: Matrix<S>, _ keys: Matrix<Float>, _ seen: [Range<Int>], scale: S
+  ) -> Matrix<S> {
+    let y = Matrix<S>(rows: x.rows, columns: keys.rows)
+    let room = Matrix<Float>(rows: 1, columns: wordsOfRow(x.columns))
+    S.score(x, byWords: keys, seen: seen, scale: scale, rounded: room[0], into: y)
+    return y
+  }
+
+  func sums<S: Real>(
+    _ x: Matrix<S>, _ values: Matrix<Float>, _ seen: [Range<Int>], width: Int
+  ) -> Matrix<S> {
+    let y = Matrix<S>(rows: x.rows, columns: width)
+    S.sum(x, byTwo: values, seen: seen, into: y)
+    return y
   }
 
   /// Sixteen sums, of every sixteenth word, then halves of them added until one is left.
@@ -59,24 +68,18 @@ import Testing
   @Test(arguments: widths, [1, 2, 3, 4, 5, 8, 63])
   func productsWithARow(width: Int, count: Int) {
     let (x, w) = (random(1, width), random(count + 2, width))
-    let y = Matrix<Float>(rows: 1, columns: count)
-    let query = rows(of: x)
-    Float.multiply(query[0], rounded: rows(of: w), rows: 1..<1 + count, scale: 0.3, into: y[0])
+    let y = scores(x, kept(w).keys, [1..<1 + count], scale: 0.3)
     for r in 0..<count { #expect(y[0][r] == 0.3 * sumOfProducts(x[0], w[r + 1]), "\(r)") }
 
-    let exact = Matrix<Double>(rows: 1, columns: count)
-    let sameQuery = rows(of: doubles(x))
-    Double.multiply(
-      sameQuery[0], rounded: rows(of: doubles(w)), rows: 1..<1 + count, scale: 0.3, into: exact[0])
+    let exact = scores(doubles(x), kept(doubles(w)).keys, [1..<1 + count], scale: 0.3)
     #expect(largestDifference(y.elements, exact.elements) <= 1e-5)
   }
 
   @Test(arguments: widths, [1, 2, 3, 7, 16, 65, 768, 900])
   func sumsOfRows(width: Int, count: Int) {
     let (x, w) = (random(1, count), random(count + 3, width))
-    let y = Matrix<Float>(rows: 1, columns: width)
     // From the second two rows on.
-    Float.multiply(x[0], roundedByTwo: rowsByTwo(of: w), from: 1, into: y[0])
+    let y = sums(x, kept(w).values, [2..<2 + count], width: width)
     for c in 0..<width {
       var expected: Float = 0
       for i in Swift.stride(from: 0, to: count, by: 2) {
@@ -87,25 +90,47 @@ import Testing
       #expect(y[0][c] == expected, "\(c)")
     }
 
-    let exact = Matrix<Double>(rows: 1, columns: width)
-    let shares = doubles(x)
-    Double.multiply(shares[0], roundedByTwo: rowsByTwo(of: doubles(w)), from: 1, into: exact[0])
+    let exact = sums(doubles(x), kept(doubles(w)).values, [2..<2 + count], width: width)
     #expect(largestDifference(y.elements, exact.elements) <= 1e-4)
+  }
+
+  /// What becomes of a row does not depend on the others, however many see as much as it does.
+  @Test(arguments: [1, 6, 33, 128])
+  func rowsOfSeveralTexts(width: Int) {
+    let places = 70
+    let lengths = [5, 64, 64, 64, 64, 64, 1, 33, 33, 33, 33, 70, 17, 17, 17, 2]
+    let (x, w) = (random(lengths.count, width), random(lengths.count * places, width))
+    let (keys, values) = kept(w)
+    let seen = lengths.enumerated().map { $0 * places..<$0 * places + $1 }
+
+    let probabilities = scores(x, keys, seen, scale: 0.7)
+    let alone = Matrix<Float>(rows: lengths.count, columns: probabilities.columns)
+    alone.copy(probabilities)
+    Float.softmax(probabilities, seen: seen)
+    let attended = sums(probabilities, values, seen, width: width)
+    for (row, seen) in seen.enumerated() {
+      let one = row..<row + 1
+      let scored = scores(x[rows: one], keys, [seen], scale: 0.7)
+      #expect(scored[0][0..<seen.count].elements == alone[row][0..<seen.count].elements)
+      _ = Float.softmax(alone[row][0..<seen.count])
+      #expect(probabilities[row].elements == alone[row].elements)
+      let sum = sums(alone[rows: one], values, [seen], width: width)
+      #expect(attended[row].elements == sum[0].elements)
+    }
   }
 
   /// A value that is kept beside no other yet is multiplied as if zero were beside it, whatever was there before.
   @Test func aRowWithoutItsSecond() {
     let (x, w) = (random(1, 3), random(3, 5))
-    let words = rowsByTwo(of: w)
-    let y = Matrix<Float>(rows: 1, columns: 5)
-    Float.multiply(x[0], roundedByTwo: words, from: 0, into: y[0])
-    let before = y.elements
+    let (keys, values) = kept(w)
+    let before = sums(x, values, [0..<3], width: 5).elements
     // Its second comes, and it is written anew.
     let broken = Matrix<Float>(rows: 1, columns: 5)
     broken.fill(.infinity)
-    Float.round(broken[0], intoUpperHalves: true, of: words[1])
-    Float.round(w[2], intoUpperHalves: false, of: words[1])
-    Float.multiply(x[0], roundedByTwo: words, from: 0, into: y[0])
-    #expect(y.elements == before)
+    let room = Matrix<Float>(rows: 4, columns: keys.columns)
+    Float.keep(broken, broken, seen: [0..<4], inWords: room, byTwo: values)
+    let third = w[rows: 2..<3]
+    Float.keep(third, third, seen: [0..<3], inWords: room, byTwo: values)
+    #expect(sums(x, values, [0..<3], width: 5).elements == before)
   }
 }

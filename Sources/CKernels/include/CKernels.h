@@ -65,22 +65,34 @@ void temper_multiply_packed_pairs(
     float keep, float *y, long y_stride,
     struct temper_wanted *wanted);
 
-/// Rounds a row of floats to bfloat16, in words of two: an element in the lower half and the next one in the upper. `words` has room for half of
-/// `count` rounded up to a multiple of 32; what is missing is zero. Words are handed over as floats, which they are not.
-void temper_round_row(long count, const float *x, float *words);
+/// Rows from one up to another: those that a query sees, itself last.
+struct temper_range {
+  long lower, upper;
+};
 
-/// Rounds a row of floats to bfloat16, one in each word: in the upper half, or in the lower one with zero in the upper. `words` has room for
-/// `count` rounded up to a multiple of 16; what is missing is zero.
-void temper_round_half_row(long count, const float *x, int is_upper, float *words);
+// Attention with keys and values that are rounded to bfloat16, in words of two, which are handed over as floats, which they are not. What a row
+// lacks of whole vectors is zero.
+//
+// Keys are rows with an element in the lower half of a word and the next one in the upper half: half of `head`, rounded up to a multiple of 32.
+// Values are rows of `head` rounded up to a multiple of 16: an element of an even row in the lower half of a word, and that of the next row in the
+// upper half. What a query sees begins at an even row.
 
-/// y[r] = scale x . w[r], with x and each row of w as `temper_round_row` makes them, of `words` words, a multiple of 16.
-void temper_dots_of_rounded(
-    long rows, long words, float scale, const float *x, const float *w, long w_stride, float *y);
+/// Rounds the keys and values of some characters, rows that start `stride` floats after the last, and writes them to the last of the rows that
+/// each sees; the value of an even row with zero in the place of the next.
+void temper_keep_rounded(
+    long rows, long head, const float *keys, const float *values, long stride,
+    const struct temper_range *seen, float *k, long k_stride, float *v, long v_stride);
 
-/// y[c] = the sum of x[i] w[i][c] over `count` rows, with x rounded to bfloat16, and rows w[2 i] and w[2 i + 1] as `temper_round_half_row` makes
-/// them, in the same words; each two start `w_stride` words after the last.
-void temper_sum_of_rounded_rows(
-    long columns, long count, const float *x, const float *w, long w_stride, float *y);
+/// y[i][j] = scale x[i] . k[j] over what query i sees, with x rounded; `rounded` is room for a row of it.
+void temper_scores_of_rounded(
+    long rows, long head, float scale, const float *x, long x_stride,
+    const struct temper_range *seen, const float *k, long k_stride, float *rounded, float *y,
+    long y_stride);
+
+/// y[i] = the sum of x[i][j] v[j] over what query i sees, with x rounded.
+void temper_sums_of_rounded(
+    long rows, long head, const float *x, long x_stride, const struct temper_range *seen,
+    const float *v, long v_stride, float *y, long y_stride);
 
 /// What a causal mask leaves of a product, by row: all of it; for row r results up to column r + shift; or steps of the sum up to, or from,
 /// step r + shift, because the row's others are zero.
@@ -123,6 +135,9 @@ struct temper_softmax_sums {
 /// Replaces a row by its softmax. A row with NaN or infinity in it, or of -infinity alone, becomes NaN; so does the sum.
 struct temper_softmax_sums temper_softmax(float *row, long count);
 
+/// Replaces as much of each row, `stride` apart, as a query sees; as `temper_softmax` each to the last bit.
+void temper_softmax_rows(long rows, const struct temper_range *seen, float *row, long stride);
+
 /// y[i] = x[i] for i in 0..<count, and the largest of them: NaN if there is one among them.
 float temper_widen(const float *x, double *y, long count);
 
@@ -134,6 +149,11 @@ struct temper_tempered_sums {
 /// weights[i] = exp((logits[i] - maximum) / temperature), 0 where the exponent is below -708, for `count` logits of at most `maximum`.
 struct temper_tempered_sums temper_tempered(
     const double *logits, double maximum, double temperature, double *weights, long count);
+
+/// The same, which is sums[1], and the sums at temperature 1, which are sums[0]: in less time than one after the other.
+void temper_tempered_twice(
+    const double *logits, double maximum, double temperature, double *weights, long count,
+    struct temper_tempered_sums *sums);
 
 /// u[i] = (w + 0.5) / 2^32 for i in 0..<count, with w the word i % 4 of Philox4x32-10 at the counter (lower half of `index`, upper half, i / 4, 0);
 /// see CounterGenerator.

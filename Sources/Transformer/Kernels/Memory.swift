@@ -32,7 +32,7 @@ public enum Memory {
     let zeros = memory.alignedUp(toMultipleOf: alignment)
     #if canImport(Glibc)
       // A wish: where the system has no large pages, nothing changes.
-      madvise(zeros, bytes / largePage * largePage, MADV_HUGEPAGE)
+      if bytes >= largePage { madvise(zeros, bytes / largePage * largePage, MADV_HUGEPAGE) }
     #endif
     return (zeros, memory)
   }

@@ -36,13 +36,31 @@ public final class ReadAhead {
 
   /// Some rows are read after all that were added before. Too many for a near cache are left out.
   package func add<Scalar>(_ matrix: Matrix<Scalar>, rows: Range<Int>) {
-    let size = rows.count * matrix.stride * MemoryLayout<Scalar>.stride
-    let end = wanted.pointee.next + wanted.pointee.count
-    guard size > 0, end < stretches + capacity, bytes + size <= Self.most else { return }
-    let first = UnsafeRawPointer(matrix[rows.lowerBound].base)
-    end.initialize(
-      to: temper_stretch(first: first.assumingMemoryBound(to: CChar.self), bytes: size))
-    wanted.pointee.count += 1
-    bytes += size
+    add(matrix, eachOf: CollectionOfOne(rows), inRow: 1)
+  }
+
+  /// The same for several texts, one after the other.
+  ///
+  /// - Parameters:
+  ///   - seen: the rows of each text, counted as if each row of the matrix were `several` of them.
+  @inline(__always)
+  func add<Scalar>(
+    _ matrix: Matrix<Scalar>, eachOf seen: some Collection<Range<Int>>, inRow several: Int
+  ) {
+    let row = matrix.stride * MemoryLayout<Scalar>.stride
+    let base = UnsafeRawPointer(matrix.base).assumingMemoryBound(to: CChar.self)
+    let start = wanted.pointee.next + wanted.pointee.count
+    var end = start
+    for seen in seen {
+      precondition(
+        seen.lowerBound >= 0 && seen.upperBound <= several * matrix.rows, "rows out of range")
+      let first = seen.lowerBound / several
+      let size = ((seen.upperBound + several - 1) / several - first) * row
+      guard size > 0, end < stretches + capacity, bytes + size <= Self.most else { continue }
+      end.initialize(to: temper_stretch(first: base + first * row, bytes: size))
+      end += 1
+      bytes += size
+    }
+    wanted.pointee.count += end - start
   }
 }

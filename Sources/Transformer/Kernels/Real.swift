@@ -47,22 +47,27 @@ public protocol Real: BinaryFloatingPoint, SIMDScalar, Codable, Sendable {
     _ x: UnsafePointer<Self>, xStride: Int, packed w: PackedElements<Self>,
     keep: Self, _ y: UnsafeMutablePointer<Self>, yStride: Int, asking ahead: ReadAhead?)
 
-  /// Rounds a row to bfloat16, two elements to a word.
-  /// - Parameter words: words in the place of floats, `wordsOfRow(x.count)`; overwritten.
-  static func round(_ x: Row<Self>, into words: Row<Float>)
+  /// Rounds keys and values to bfloat16 and keeps them; see `KeyValueCache`.
+  ///
+  /// - Parameters:
+  ///   - keys, values: (characters, head width).
+  ///   - seen: for each of them the rows of k that it sees; it becomes the last one.
+  ///   - k: keys, `wordsOfRow(head width)` words for each row: an element in the lower half of a word, the next one in the upper half.
+  ///   - v: values, `wordsOfTwoRows(head width)` words for two rows: an element of an even row in the lower half of a word, that of the next row in the
+  ///     upper half. Beside the value of an even row comes zero.
+  static func keep(
+    _ keys: Matrix<Self>, _ values: Matrix<Self>, seen: [Range<Int>], inWords k: Matrix<Float>,
+    byTwo v: Matrix<Float>)
 
-  /// Rounds a row to bfloat16, an element to a word: into the upper halves, or into the lower ones, with zero in the upper ones.
-  /// - Parameter words: words in the place of floats, `wordsOfTwoRows(x.count)`.
-  static func round(_ x: Row<Self>, intoUpperHalves isUpper: Bool, of words: Row<Float>)
+  /// y[i][j] = scale · x[i] · k[seen[i].lowerBound + j], with x rounded, too.
+  /// - Parameter rounded: room for a row of x.
+  static func score(
+    _ x: Matrix<Self>, byWords k: Matrix<Float>, seen: [Range<Int>], scale: Self,
+    rounded: Row<Float>, into y: Matrix<Self>)
 
-  /// y[i] = scale · x · w[rows.lowerBound + i], all of them rows that `round(_:into:)` makes.
-  static func multiply(
-    _ x: Row<Float>, rounded w: Matrix<Float>, rows: Range<Int>, scale: Self, into y: Row<Self>)
-
-  /// y = Σ_i x[i] w_i, with x rounded to bfloat16, where w_0 is in the lower halves of the row `first` of w, w_1 in the upper ones, w_2 in the
-  /// lower halves of the next row, and so on.
-  static func multiply(
-    _ x: Row<Self>, roundedByTwo w: Matrix<Float>, from first: Int, into y: Row<Self>)
+  /// y[i] = Σ_j x[i][j] v[seen[i].lowerBound + j], an even row, with x rounded, too.
+  static func sum(
+    _ x: Matrix<Self>, byTwo v: Matrix<Float>, seen: [Range<Int>], into y: Matrix<Self>)
 
   /// y[i] = exp(x[i] - shift) for i in 0..<count; `x` and `y` may be the same memory.
   /// - Returns: the sum of the results.
@@ -89,6 +94,9 @@ public protocol Real: BinaryFloatingPoint, SIMDScalar, Codable, Sendable {
   /// Replaces a row by its softmax, as `Softmax.apply` does.
   /// - Returns: the row's maximum, and the sum of exp(z - maximum) before the division by it.
   static func softmax(_ row: Row<Self>) -> (maximum: Self, sum: Self)
+
+  /// The same for as much of each row as its query sees.
+  static func softmax(_ rows: Matrix<Self>, seen: [Range<Int>])
 
   /// What `Softmax.backward` does.
   static func softmaxBackward(probabilities p: Row<Self>, gradient dp: Row<Self>)

@@ -3,70 +3,119 @@ import CKernels
 // Rows rounded to bfloat16, as a `KeyValueCache` keeps them: words of two halves, each in the place of a float, which it is not.
 
 extension Float {
-  public static func round(_ x: Row<Float>, into words: Row<Float>) {
-    precondition(words.count == wordsOfRow(x.count), "room for another row")
-    temper_round_row(x.count, x.base, words.base)
-  }
-
-  public static func round(_ x: Row<Float>, intoUpperHalves isUpper: Bool, of words: Row<Float>) {
-    precondition(words.count == wordsOfTwoRows(x.count), "room for other rows")
-    temper_round_half_row(x.count, x.base, isUpper ? 1 : 0, words.base)
-  }
-
-  public static func multiply(
-    _ x: Row<Float>, rounded w: Matrix<Float>, rows: Range<Int>, scale: Float, into y: Row<Float>
+  public static func keep(
+    _ keys: Matrix<Float>, _ values: Matrix<Float>, seen: [Range<Int>], inWords k: Matrix<Float>,
+    byTwo v: Matrix<Float>
   ) {
     precondition(
-      rows.lowerBound >= 0 && rows.upperBound <= w.rows && rows.count == y.count
-        && x.count == w.columns, "shapes do not agree in a product of rounded rows")
-    temper_dots_of_rounded(
-      rows.count, x.count, scale, x.base, w[rows.lowerBound].base, w.stride, y.base)
+      keys.rows == seen.count && values.rows == seen.count && values.columns == keys.columns
+        && values.stride == keys.stride && k.columns == wordsOfRow(keys.columns)
+        && v.columns == wordsOfTwoRows(keys.columns)
+        && seen.allSatisfy { !$0.isEmpty && lies($0, in: k, v) },
+      "shapes do not agree where rounded rows are kept")
+    withRanges(seen) {
+      temper_keep_rounded(
+        keys.rows, keys.columns, keys.base, values.base, keys.stride, $0, k.base, k.stride, v.base,
+        v.stride)
+    }
   }
 
-  public static func multiply(
-    _ x: Row<Float>, roundedByTwo w: Matrix<Float>, from first: Int, into y: Row<Float>
+  public static func score(
+    _ x: Matrix<Float>, byWords k: Matrix<Float>, seen: [Range<Int>], scale: Float,
+    rounded: Row<Float>, into y: Matrix<Float>
   ) {
     precondition(
-      first >= 0 && x.count > 0 && first + (x.count + 1) / 2 <= w.rows
-        && w.columns == wordsOfTwoRows(y.count), "shapes do not agree in a sum of rounded rows")
-    temper_sum_of_rounded_rows(y.count, x.count, x.base, w[first].base, w.stride, y.base)
+      x.rows == seen.count && y.rows >= seen.count && k.columns == wordsOfRow(x.columns)
+        && rounded.count == k.columns
+        && seen.allSatisfy {
+          $0.lowerBound >= 0 && $0.upperBound <= k.rows && $0.count <= y.columns
+        },
+      "shapes do not agree in products of rounded rows")
+    withRanges(seen) {
+      temper_scores_of_rounded(
+        x.rows, x.columns, scale, x.base, x.stride, $0, k.base, k.stride, rounded.base, y.base,
+        y.stride)
+    }
+  }
+
+  public static func sum(
+    _ x: Matrix<Float>, byTwo v: Matrix<Float>, seen: [Range<Int>], into y: Matrix<Float>
+  ) {
+    precondition(
+      x.rows >= seen.count && y.rows == seen.count && v.columns == wordsOfTwoRows(y.columns)
+        && seen.allSatisfy {
+          !$0.isEmpty && $0.lowerBound >= 0 && $0.upperBound <= 2 * v.rows && $0.count <= x.columns
+        }, "shapes do not agree in sums of rounded rows")
+    withRanges(seen) {
+      temper_sums_of_rounded(
+        y.rows, y.columns, x.base, x.stride, $0, v.base, v.stride, y.base, y.stride)
+    }
+  }
+
+  public static func softmax(_ rows: Matrix<Float>, seen: [Range<Int>]) {
+    precondition(
+      rows.rows >= seen.count && seen.allSatisfy { !$0.isEmpty && $0.count <= rows.columns },
+      "shapes do not agree in a softmax")
+    withRanges(seen) { temper_softmax_rows(seen.count, $0, rows.base, rows.stride) }
+  }
+
+  /// A range is its two bounds, as in C.
+  private static func withRanges(
+    _ ranges: [Range<Int>], _ body: (UnsafePointer<temper_range>) -> Void
+  ) {
+    ranges.withUnsafeBytes { bytes in
+      guard let first = bytes.baseAddress else { return }
+      body(first.assumingMemoryBound(to: temper_range.self))
+    }
+  }
+
+  private static func lies(_ seen: Range<Int>, in k: Matrix<Float>, _ v: Matrix<Float>) -> Bool {
+    seen.lowerBound >= 0 && seen.upperBound <= min(k.rows, 2 * v.rows)
   }
 }
 
 extension Double {
-  public static func round(_ x: Row<Double>, into words: Row<Float>) {
-    words.fill(0)
-    for i in 0..<x.count { set(half: x[i], isUpper: i % 2 == 1, of: words, at: i / 2) }
-  }
-
-  public static func round(_ x: Row<Double>, intoUpperHalves isUpper: Bool, of words: Row<Float>) {
-    if !isUpper { words.fill(0) }
-    for i in 0..<x.count { set(half: x[i], isUpper: isUpper, of: words, at: i) }
-  }
-
-  public static func multiply(
-    _ x: Row<Float>, rounded w: Matrix<Float>, rows: Range<Int>, scale: Double, into y: Row<Double>
+  public static func keep(
+    _ keys: Matrix<Double>, _ values: Matrix<Double>, seen: [Range<Int>], inWords k: Matrix<Float>,
+    byTwo v: Matrix<Float>
   ) {
-    for (i, row) in rows.enumerated() {
-      var sum = 0.0
-      for c in 0..<2 * x.count {
-        func half(_ words: Row<Float>) -> Double {
-          Self.half(of: words, at: c / 2, isUpper: c % 2 == 1)
-        }
-        sum += half(x) * half(w[row])
+    for (row, seen) in seen.enumerated() {
+      let place = seen.upperBound - 1
+      k[place].fill(0)
+      if place % 2 == 0 { v[place / 2].fill(0) }
+      for i in 0..<keys.columns {
+        set(half: keys[row][i], isUpper: i % 2 == 1, of: k[place], at: i / 2)
+        set(half: values[row][i], isUpper: place % 2 == 1, of: v[place / 2], at: i)
       }
-      y[i] = scale * sum
     }
   }
 
-  public static func multiply(
-    _ x: Row<Double>, roundedByTwo w: Matrix<Float>, from first: Int, into y: Row<Double>
+  public static func score(
+    _ x: Matrix<Double>, byWords k: Matrix<Float>, seen: [Range<Int>], scale: Double,
+    rounded: Row<Float>, into y: Matrix<Double>
   ) {
-    y.fill(0)
-    for i in 0..<x.count {
-      let share = Double(bfloat16: bfloat16(x[i]))
-      for c in 0..<y.count {
-        y[c] += share * half(of: w[first + i / 2], at: c, isUpper: i % 2 == 1)
+    for (row, seen) in seen.enumerated() {
+      for (j, key) in seen.enumerated() {
+        var sum = 0.0
+        for i in 0..<x.columns {
+          sum +=
+            Double(bfloat16: bfloat16(x[row][i])) * half(of: k[key], at: i / 2, isUpper: i % 2 == 1)
+        }
+        y[row][j] = scale * sum
+      }
+    }
+  }
+
+  public static func sum(
+    _ x: Matrix<Double>, byTwo v: Matrix<Float>, seen: [Range<Int>], into y: Matrix<Double>
+  ) {
+    for (row, seen) in seen.enumerated() {
+      y[row].fill(0)
+      for (j, place) in seen.enumerated() {
+        let share = Double(bfloat16: bfloat16(x[row][j]))
+        for i in 0..<y.columns {
+          y[row][i] += share * half(of: v[place / 2], at: i, isUpper: place % 2 == 1)
+        }
       }
     }
   }

@@ -207,6 +207,20 @@ extension Double {
     return (sums.sum, sums.weighted)
   }
 
+  /// The same, and the sums at temperature 1 as well, in less time than one after the other.
+  package static func temperedExponentialsTwice(
+    of z: [Double], maximum: Double, temperature: Double, into weights: inout [Double]
+  ) -> (own: (sum: Double, weighted: Double), tempered: (sum: Double, weighted: Double)) {
+    precondition(weights.count == z.count, "lengths differ")
+    var sums = (temper_tempered_sums(), temper_tempered_sums())
+    withUnsafeMutablePointer(to: &sums) { sums in
+      sums.withMemoryRebound(to: temper_tempered_sums.self, capacity: 2) { sums in
+        temper_tempered_twice(z, maximum, temperature, &weights, z.count, sums)
+      }
+    }
+    return ((sums.0.sum, sums.0.weighted), (sums.1.sum, sums.1.weighted))
+  }
+
   /// u[i] = `CounterGenerator.unit` of the word i % 4 that `generator` has at the counter (lower half of `index`, upper half, i / 4, 0).
   package static func uniforms(
     _ generator: CounterGenerator, at index: UInt64, into u: inout [Double]

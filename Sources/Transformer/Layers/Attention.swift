@@ -87,17 +87,10 @@ package enum Attention {
   ) {
     Probes.current?.enter(.attention)
     defer { Probes.current?.leave() }
-    let scale = 1 / Scalar(q.columns).squareRoot()
-    for row in 0..<q.rows {
-      Scalar.round(q[row], into: query)
-      Scalar.multiply(
-        query, rounded: k, rows: seen[row], scale: scale, into: p[row][0..<seen[row].count])
-    }
-    for row in 0..<q.rows { normalizer.apply(p[row][0..<seen[row].count]) }
-    for row in 0..<q.rows {
-      Scalar.multiply(
-        p[row][0..<seen[row].count], roundedByTwo: v, from: seen[row].lowerBound / 2, into: o[row])
-    }
+    Scalar.score(
+      q, byWords: k, seen: seen, scale: 1 / Scalar(q.columns).squareRoot(), rounded: query, into: p)
+    normalizer.apply(p, seen: seen)
+    Scalar.sum(p, byTwo: v, seen: seen, into: o)
   }
 
   /// With the normalizer's derivative in the middle, which is ds = p (dp - Σ_j p_j dp_j) for softmax:

@@ -30,6 +30,13 @@ public enum Normalizer: String, CaseIterable, Sendable {
     }
   }
 
+  /// `apply` to as much of each row as its query sees.
+  @inline(__always)
+  package func apply<Scalar: Real>(_ rows: Matrix<Scalar>, seen: [Range<Int>]) {
+    guard self != .softmax else { return Scalar.softmax(rows, seen: seen) }
+    for (row, seen) in seen.enumerated() { apply(rows[row][0..<seen.count]) }
+  }
+
   /// `apply` to the first `visible` scores of a row; the others get probability 0.
   @inline(__always)
   package func apply<Scalar: Real>(_ row: Row<Scalar>, visible: Int) {

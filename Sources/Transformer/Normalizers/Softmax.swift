@@ -38,6 +38,10 @@ extension Real {
     return (maximum, sum)
   }
 
+  public static func softmax(_ rows: Matrix<Self>, seen: [Range<Int>]) {
+    for (row, seen) in seen.enumerated() { _ = softmax(rows[row][0..<seen.count]) }
+  }
+
   public static func softmaxBackward(probabilities p: Row<Self>, gradient dp: Row<Self>) {
     let mean = p.dot(dp)
     for i in 0..<p.count { dp[i] = p[i] * (dp[i] - mean) }

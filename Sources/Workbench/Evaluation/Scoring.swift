@@ -115,10 +115,11 @@ public enum Scoring {
           logits, maximum: maximum, temperature: temperature, weights: &weights)
         let token = tokens[position]
         let logit = logits[Int(token)]
+        let (logProbability, entropy) = softmax.measures(of: logit)
         characters.append(
           ScoredCharacter(
             text: model.vocabulary.characters[Int(token)], token: token,
-            logProbability: softmax.logProbability(of: logit), entropy: softmax.entropy,
+            logProbability: logProbability, entropy: entropy,
             rank: 1 + logits.count { $0 > logit }))
       }
     }

@@ -42,7 +42,7 @@ extension Generator {
     let groups = groups(of: order, model, threads: threads)
     let most = groups.first?.count ?? 0
     let workers = (0..<Swift.min(threads, groups.count)).map { _ in
-      Worker {
+      Worker(vocabularySize: model.vocabulary.count) {
         // After the places for texts the one where the prompt stays.
         let decoder = Decoder(model.model, packed: packed, texts: most + 1)
         decoder.copy(0, of: reader, to: most)
@@ -52,11 +52,13 @@ extension Generator {
     let samples = try mapInParallel(groups.count, threads: threads) { group, worker in
       Result {
         try inStep(
-          model, workers[worker].decoder, start, groups[group].map { draws[$0] },
+          model, workers[worker], start, groups[group].map { draws[$0] },
           shouldStop: shouldStop)
       }
     }.flatMap { try $0.get() }
-    return zip(order, samples).sorted { $0.0 < $1.0 }.map(\.1)
+    var places = order
+    for (place, text) in order.enumerated() { places[text] = place }
+    return places.map { samples[$0] }
   }
 
   /// The numbers of texts, those that begin with the same character one after the other: so they come into one group, mostly. Among these, those of
@@ -65,9 +67,10 @@ extension Generator {
     _ draws: [(sampling: Sampling, seed: UInt64)], _ start: GrowingText.Start, _ logits: Row<Float>
   ) throws(SamplingError) -> [Int] {
     var keys: [(first: Int32, seed: UInt64, text: Int)] = []
+    var sampler = Sampler(vocabularySize: logits.count)
     for (text, draw) in draws.enumerated() {
-      var growing = try GrowingText(start, sampling: draw.sampling, seed: draw.seed)
-      keys.append((try growing.following(logits), draw.seed, text))
+      let growing = try GrowingText(start, sampling: draw.sampling, seed: draw.seed)
+      keys.append((try growing.following(logits, by: &sampler).token, draw.seed, text))
     }
     return keys.sorted { $0 < $1 }.map(\.text)
   }
@@ -76,8 +79,12 @@ extension Generator {
   private final class Worker: @unchecked Sendable {
     private let make: () -> Decoder<Float>
     lazy var decoder = make()
+    var sampler: Sampler
 
-    init(_ make: @escaping () -> Decoder<Float>) { self.make = make }
+    init(vocabularySize: Int, _ make: @escaping () -> Decoder<Float>) {
+      self.make = make
+      sampler = Sampler(vocabularySize: vocabularySize)
+    }
   }
 
   /// Texts that grow in step: as many groups for each thread as for any other, the first of them the largest, and in each not more texts
@@ -105,11 +112,15 @@ extension Generator {
   }
 
   private static func inStep(
-    _ model: LanguageModel, _ decoder: Decoder<Float>, _ start: GrowingText.Start,
+    _ model: LanguageModel, _ worker: Worker, _ start: GrowingText.Start,
     _ draws: [(sampling: Sampling, seed: UInt64)], shouldStop: () -> Bool
   ) throws -> [Sample] {
-    var texts = try draws.map { try GrowingText(start, sampling: $0.sampling, seed: $0.seed) }
-    var characters: [[GeneratedCharacter]] = Array(repeating: [], count: texts.count)
+    let decoder = worker.decoder
+    var texts = try draws.map { draw in
+      var text = try GrowingText(start, sampling: draw.sampling, seed: draw.seed)
+      text.reserveCapacity()
+      return text
+    }
     var branches = Branches(texts: texts.count, root: decoder.states.count - 1)
     var growing = Array(texts.indices)
     var isInterrupted = false
@@ -125,16 +136,16 @@ extension Generator {
       }
       decoder.append(eachOf: branches.tokens, to: branches.places)
       for text in growing {
-        texts[text].draw(decoder.logits[branches.place(of: text)])
-        while let character = texts[text].take() { characters[text].append(character) }
+        texts[text].draw(decoder.logits[branches.place(of: text)], by: &worker.sampler)
       }
     }
     return try texts.indices.map { text in
       if case .failed(let error)? = texts[text].ending { throw error }
+      let characters = texts[text].takeAll()
       return Sample(
         prompt: start.prompt, substitutions: start.substitutions, sampling: draws[text].sampling,
         seed: draws[text].seed, products: model.products, text: texts[text].text,
-        characters: characters[text],
+        characters: characters,
         ending: texts[text].ending ?? .interrupted)
     }
   }

@@ -63,6 +63,7 @@ public final class Generator: Sequence, IteratorProtocol {
 
   private let decoder: Decoder<Float>
   private var growing: GrowingText
+  private var sampler: Sampler
 
   /// Reads the prompt.
   ///
@@ -84,10 +85,11 @@ public final class Generator: Sequence, IteratorProtocol {
     self.sampling = sampling
     self.seed = seed
     growing = try GrowingText(start, sampling: sampling, seed: seed)
+    sampler = Sampler(vocabularySize: model.vocabulary.count)
     decoder = model.decoder()
     decoder.append(start.context, to: 0)
     // A damaged model is found here rather than in the middle of a loop.
-    _ = try growing.following(decoder.logits[0])
+    _ = try growing.following(decoder.logits[0], by: &sampler)
   }
 
   /// What the model reads before the first character: the prompt, or what stands for an empty one.
@@ -101,7 +103,7 @@ public final class Generator: Sequence, IteratorProtocol {
       if let character = growing.take() { return character }
       guard growing.wantsLogits() else { return growing.take() }
       if let token = growing.takeUnread() { decoder.append(token, to: 0) }
-      growing.draw(decoder.logits[0])
+      growing.draw(decoder.logits[0], by: &sampler)
     }
   }
 

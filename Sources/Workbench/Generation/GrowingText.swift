@@ -5,9 +5,11 @@ import Transformer
 ///
 ///     while text.wantsLogits() {
 ///       if let token = text.takeUnread() { ...the model reads it... }
-///       text.draw(logits)
+///       text.draw(logits, by: &sampler)
 ///       while let character = text.take() { ... }
 ///     }
+///
+/// Or all characters are taken at the end.
 struct GrowingText {
   /// What `take` has handed out so far, joined.
   private(set) var text = ""
@@ -16,7 +18,8 @@ struct GrowingText {
 
   private let characters: [String]
   private let stops: [String]
-  private var sampler: Sampler
+  private let sampling: Sampling
+  private let noise: GumbelNoise
   private var matcher: StopMatcher
   private var length: Int
   /// Prompt and drawn characters, held back ones and stop strings included.
@@ -68,7 +71,9 @@ struct GrowingText {
 
   /// - Throws: `SamplingError` for a setting out of range.
   init(_ start: Start, sampling: Sampling, seed: UInt64) throws(SamplingError) {
-    sampler = try Sampler(sampling, seed: seed, vocabularySize: start.characters.count)
+    try sampling.validate()
+    self.sampling = sampling
+    noise = GumbelNoise(seed: seed)
     characters = start.characters
     stops = start.stops
     matcher = start.matcher
@@ -76,10 +81,20 @@ struct GrowingText {
     tokens = start.tokens
   }
 
-  /// The character that `draw` draws from these logits.
+  /// Makes room for the whole text, if that is not too much to make before it is needed.
+  mutating func reserveCapacity() {
+    guard length <= 4096 else { return }
+    tokens.reserveCapacity(tokens.count + length)
+    waiting.reserveCapacity(length)
+  }
+
+  /// What `draw` draws from these logits.
+  ///
+  /// - Parameter sampler: for the model's vocabulary; becomes that of this text.
   /// - Throws: `SamplingError.noDistribution` for logits that nothing can be drawn from.
-  mutating func following(_ logits: Row<Float>) throws(SamplingError) -> Int32 {
-    try sampler.choose(logits, index: drawn, history: tokens).token
+  func following(_ logits: Row<Float>, by sampler: inout Sampler) throws(SamplingError) -> Draw {
+    sampler.become(sampling, noise)
+    return try sampler.choose(logits, index: drawn, history: tokens)
   }
 
   /// The next character that may be handed out, if there is one.
@@ -95,6 +110,17 @@ struct GrowingText {
     return character
   }
 
+  /// All characters that may be handed out and have not been.
+  mutating func takeAll() -> [GeneratedCharacter] {
+    waiting.removeFirst(firstWaiting)
+    firstWaiting = 0
+    var all = Array(waiting.suffix(heldBack))
+    waiting.removeLast(heldBack)
+    swap(&all, &waiting)
+    for character in all { text += character.text }
+    return all
+  }
+
   /// Whether the text goes on.
   mutating func wantsLogits() -> Bool {
     if ending == nil, drawn >= length { end(.length) }
@@ -108,10 +134,11 @@ struct GrowingText {
   }
 
   /// Draws the next character.
-  mutating func draw(_ logits: Row<Float>) {
+  /// - Parameter sampler: as for `following`.
+  mutating func draw(_ logits: Row<Float>, by sampler: inout Sampler) {
     let draw: Draw
     do {
-      draw = try sampler.choose(logits, index: drawn, history: tokens)
+      draw = try following(logits, by: &sampler)
     } catch {
       return end(.failed(error))
     }

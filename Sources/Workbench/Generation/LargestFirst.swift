@@ -6,7 +6,8 @@
 struct LargestFirst {
   private var keys: [UInt64] = []
 
-  init(capacity: Int) { keys.reserveCapacity(capacity) }
+  /// Makes room for so many.
+  mutating func reserveCapacity(_ count: Int) { keys.reserveCapacity(count) }
 
   mutating func removeAll() { keys.removeAll(keepingCapacity: true) }
 

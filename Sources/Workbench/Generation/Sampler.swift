@@ -30,8 +30,8 @@ public struct Draw: Sendable, Equatable {
 /// the quotient is 0 for the largest logit and at worst -∞ for others. A logit of -∞ is never
 /// drawn. At least one character survives every filter.
 public struct Sampler: Sendable {
-  public let sampling: Sampling
-  public let noise: GumbelNoise
+  public private(set) var sampling: Sampling
+  public private(set) var noise: GumbelNoise
   private let vocabularySize: Int
 
   // Room for one row, so that drawing takes no memory.
@@ -46,14 +46,30 @@ public struct Sampler: Sendable {
   /// - Throws: `SamplingError.outOfRange` if a setting makes no sense.
   public init(_ sampling: Sampling, seed: UInt64, vocabularySize: Int) throws(SamplingError) {
     try sampling.validate()
-    self.sampling = sampling
-    noise = GumbelNoise(seed: seed)
+    self.init(vocabularySize: vocabularySize)
+    become(sampling, GumbelNoise(seed: seed))
+  }
+
+  /// With the settings that are usual, to become what is wanted.
+  init(vocabularySize: Int) {
+    sampling = Sampling()
+    noise = GumbelNoise(seed: 0)
     self.vocabularySize = vocabularySize
     scores = Array(repeating: 0, count: vocabularySize)
     weights = Array(repeating: 0, count: vocabularySize)
     uniforms = Array(repeating: 0, count: vocabularySize)
-    largestFirst = LargestFirst(capacity: sampling.filters ? vocabularySize : 0)
-    kept.reserveCapacity(sampling.filters ? vocabularySize : 0)
+    largestFirst = LargestFirst()
+  }
+
+  /// Draws with other settings and another noise from now on: texts that grow in step share the room for a row, so that it stays in the nearest cache.
+  /// - Parameter sampling: valid.
+  mutating func become(_ sampling: Sampling, _ noise: GumbelNoise) {
+    self.sampling = sampling
+    self.noise = noise
+    if sampling.filters {
+      largestFirst.reserveCapacity(vocabularySize)
+      kept.reserveCapacity(vocabularySize)
+    }
   }
 
   /// Draws the character at a place in the text.
@@ -66,22 +82,14 @@ public struct Sampler: Sendable {
   public mutating func choose(_ logits: Row<Float>, index: Int, history: [Int32] = [])
     throws(SamplingError) -> Draw
   {
-    let own = try prepare(logits, index: index, history: history)
-    let maximum = highestScore(own)
+    let (own, drawn) = try distributions(logits, index: index, history: history)
     let winner: Int
-    let logProbability: Double
-    let entropy: Double
-    if sampling.temperature == 0 {
-      winner = scores.firstIndex(of: maximum) ?? 0
-      logProbability = 0
-      entropy = 0
+    if let drawn {
+      winner = perturbedArgmax(maximum: drawn.maximum, index: index)
     } else {
-      let softmax = TemperedSoftmax(
-        scores, maximum: maximum, temperature: sampling.temperature, weights: &weights)
-      winner = perturbedArgmax(maximum: maximum, index: index)
-      logProbability = softmax.logProbability(of: scores[winner])
-      entropy = softmax.entropy
+      winner = scores.firstIndex(of: highestScore(own)) ?? 0
     }
+    let (logProbability, entropy) = drawn?.measures(of: scores[winner]) ?? (0, 0)
     return Draw(
       token: Int32(winner), logit: scores[winner], logProbability: logProbability,
       modelLogProbability: own.logProbability(of: Double(logits[winner])), entropy: entropy)
@@ -93,15 +101,12 @@ public struct Sampler: Sendable {
   public mutating func distribution(_ logits: Row<Float>, history: [Int32] = [])
     throws(SamplingError) -> [Double]
   {
-    let own = try prepare(logits, index: 0, history: history)
-    let maximum = highestScore(own)
-    guard sampling.temperature > 0 else {
-      let winner = scores.firstIndex(of: maximum)
+    let (own, drawn) = try distributions(logits, index: 0, history: history)
+    guard let drawn else {
+      let winner = scores.firstIndex(of: highestScore(own))
       return scores.indices.map { $0 == winner ? 1 : 0 }
     }
-    let softmax = TemperedSoftmax(
-      scores, maximum: maximum, temperature: sampling.temperature, weights: &weights)
-    return scores.map { exp(softmax.logProbability(of: $0)) }
+    return scores.map { exp(drawn.logProbability(of: $0)) }
   }
 
   /// Every temperature at which `choose` would draw another character in this place.
@@ -123,18 +128,42 @@ public struct Sampler: Sendable {
     return scores
   }
 
+  /// Sets `scores` and `weights`. Returns the model's own distribution, and that which is drawn from; nil for the latter at T = 0.
+  private mutating func distributions(_ logits: Row<Float>, index: Int, history: [Int32])
+    throws(SamplingError) -> (own: TemperedSoftmax, drawn: TemperedSoftmax?)
+  {
+    let temperature = sampling.temperature
+    if temperature > 0, !sampling.filters, !sampling.penalizes {
+      let maximum = try widen(logits, index: index)
+      let (own, drawn) = TemperedSoftmax.ownAndTempered(
+        scores, maximum: maximum, temperature: temperature, weights: &weights)
+      return (own, drawn)
+    }
+    let own = try prepare(logits, index: index, history: history)
+    guard temperature > 0 else { return (own, nil) }
+    let drawn = TemperedSoftmax(
+      scores, maximum: highestScore(own), temperature: temperature, weights: &weights)
+    return (own, drawn)
+  }
+
   /// Sets `scores`: filters and penalizes. Returns the model's own distribution.
   private mutating func prepare(_ logits: Row<Float>, index: Int, history: [Int32])
     throws(SamplingError) -> TemperedSoftmax
   {
-    precondition(logits.count == vocabularySize, "one logit for each character")
-    // NaN if any logit is.
-    let maximum = Double(logits.widen(into: &scores))
-    guard maximum.isFinite else { throw .noDistribution(index: index) }
+    let maximum = try widen(logits, index: index)
     let own = TemperedSoftmax(scores, maximum: maximum, temperature: 1, weights: &weights)
     if sampling.filters { filter(logits) }
     if sampling.penalizes { penalize(logits, history) }
     return own
+  }
+
+  /// Sets `scores` to the logits. Returns the largest.
+  private mutating func widen(_ logits: Row<Float>, index: Int) throws(SamplingError) -> Double {
+    precondition(logits.count == vocabularySize, "one logit for each character")
+    // NaN if any logit is.
+    let maximum = Double(logits.widen(into: &scores))
+    guard maximum.isFinite else { throw .noDistribution(index: index) }
+    return maximum
   }
 
   /// The largest of `scores`: filters keep the largest logit, the penalty may change it.
@@ -155,8 +184,10 @@ public struct Sampler: Sendable {
     // More than the rounding of both sides can amount to.
     let slack = 1 + 1e-9
     let (favourite, next) = Double.soonest(uniforms, weights: weights)
-    // Mostly even the next one takes longer.
-    guard next * weights[favourite] <= -log(uniforms[favourite]) * slack else { return favourite }
+    // Mostly even the next one takes longer than the favourite, of whose -ln u at most (1 - u) / u is known without a logarithm.
+    let u = uniforms[favourite]
+    let rival = next * weights[favourite]
+    if rival > (1 - u) / u * slack || rival > -log(u) * slack { return favourite }
     func value(_ token: Int) -> Double {
       (scores[token] - maximum) / sampling.temperature + GumbelNoise.gumbel(uniforms[token])
     }

@@ -16,24 +16,51 @@ struct TemperedSoftmax {
   let maximum: Double
   /// T, above 0.
   let temperature: Double
-  /// ln Σ exp((z - max) / T); at least 0.
-  let logSum: Double
-  /// -Σ p ln p, in nats.
-  let entropy: Double
+  /// Σ exp((z - max) / T); at least 1.
+  private let sum: Double
+  /// Σ exp(e) e over the exponents e = (z - max) / T.
+  private let weighted: Double
 
   /// - Parameters:
   ///   - logits: z; -∞ has probability 0, at least one is finite, none is NaN or +∞.
   ///   - weights: receives exp((z - max) / T); as many as there are logits.
   init(_ logits: [Double], maximum: Double, temperature: Double, weights: inout [Double]) {
-    let (sum, weighted) = Double.temperedExponentials(
+    self.init(
+      Double.temperedExponentials(
+        of: logits, maximum: maximum, temperature: temperature, into: &weights),
+      maximum: maximum, temperature: temperature)
+  }
+
+  /// That of some logits as they are, at T = 1, and that at a temperature: as two of them, with the weights of the latter.
+  static func ownAndTempered(
+    _ logits: [Double], maximum: Double, temperature: Double, weights: inout [Double]
+  ) -> (own: TemperedSoftmax, tempered: TemperedSoftmax) {
+    let sums = Double.temperedExponentialsTwice(
       of: logits, maximum: maximum, temperature: temperature, into: &weights)
+    return (
+      TemperedSoftmax(sums.own, maximum: maximum, temperature: 1),
+      TemperedSoftmax(sums.tempered, maximum: maximum, temperature: temperature)
+    )
+  }
+
+  private init(
+    _ sums: (sum: Double, weighted: Double), maximum: Double, temperature: Double
+  ) {
+    (sum, weighted) = sums
     self.maximum = maximum
     self.temperature = temperature
-    logSum = log(sum)
-    // -Σ p ln p with ln p = exponent - logSum; rounding may not take it below 0.
-    entropy = max(logSum - weighted / sum, 0)
   }
 
   /// ln p of a logit.
-  func logProbability(of logit: Double) -> Double { (logit - maximum) / temperature - logSum }
+  func logProbability(of logit: Double) -> Double { measures(of: logit).logProbability }
+
+  /// -Σ p ln p, in nats.
+  var entropy: Double { measures(of: maximum).entropy }
+
+  /// ln p of a logit, and the entropy. Logarithms are taken here and not before, so that what needs none need not wait for them.
+  func measures(of logit: Double) -> (logProbability: Double, entropy: Double) {
+    let logSum = log(sum)
+    // ln p = exponent - logSum; rounding may not take the entropy below 0.
+    return ((logit - maximum) / temperature - logSum, max(logSum - weighted / sum, 0))
+  }
 }
