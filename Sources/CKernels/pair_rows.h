@@ -82,7 +82,7 @@ INLINE void sum_rows_of_words(
 // Attention's steps, each for some characters; see CKernels.h.
 
 INLINE void keep_rows(
-    long rows, long head, const float *keys, const float *values, long stride,
+    const int registers, long rows, long head, const float *keys, const float *values, long stride,
     const struct temper_range *seen, float *k, long k_stride, float *v, long v_stride) {
   for (long i = 0; i < rows; i++, keys += stride, values += stride) {
     long place = seen[i].upper - 1;
@@ -92,7 +92,7 @@ INLINE void keep_rows(
 }
 
 INLINE void score_rows(
-    long rows, long head, float scale, const float *x, long x_stride,
+    const int registers, long rows, long head, float scale, const float *x, long x_stride,
     const struct temper_range *seen, const float *k, long k_stride, float *rounded, float *y,
     long y_stride) {
   long words = (head + 2 * LANES - 1) / (2 * LANES) * LANES;
@@ -104,7 +104,7 @@ INLINE void score_rows(
   }
 }
 
-INLINE void sum_each(
+INLINE void sum_each_row(
     const int registers, long rows, long head, const float *x, long x_stride,
     const struct temper_range *seen, const float *v, long v_stride, float *y, long y_stride) {
   for (long i = 0; i < rows; i++, x += x_stride, y += y_stride)

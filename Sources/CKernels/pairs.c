@@ -70,36 +70,19 @@ EACH_PROCESSOR(
      const float *w, float keep, float *y, long y_stride, struct temper_wanted *wanted),
     rows, columns, inner, pairs, x, x_stride, w, keep, y, y_stride, wanted)
 
-INLINE void keep_in_vectors(
-    const int registers, long rows, long head, const float *keys, const float *values, long stride,
-    const struct temper_range *seen, float *k, long k_stride, float *v, long v_stride) {
-  keep_rows(rows, head, keys, values, stride, seen, k, k_stride, v, v_stride);
-}
-INLINE void score_in_vectors(
-    const int registers, long rows, long head, float scale, const float *x, long x_stride,
-    const struct temper_range *seen, const float *k, long k_stride, float *rounded, float *y,
-    long y_stride) {
-  score_rows(rows, head, scale, x, x_stride, seen, k, k_stride, rounded, y, y_stride);
-}
-INLINE void sum_in_vectors(
-    const int registers, long rows, long head, const float *x, long x_stride,
-    const struct temper_range *seen, const float *v, long v_stride, float *y, long y_stride) {
-  sum_each(registers, rows, head, x, x_stride, seen, v, v_stride, y, y_stride);
-}
-
 EACH_PROCESSOR(
-    void, temper_keep_by_floats, keep_in_vectors,
+    void, temper_keep_by_floats, keep_rows,
     (long rows, long head, const float *keys, const float *values, long stride,
      const struct temper_range *seen, float *k, long k_stride, float *v, long v_stride),
     rows, head, keys, values, stride, seen, k, k_stride, v, v_stride)
 EACH_PROCESSOR(
-    void, temper_score_by_floats, score_in_vectors,
+    void, temper_score_by_floats, score_rows,
     (long rows, long head, float scale, const float *x, long x_stride,
      const struct temper_range *seen, const float *k, long k_stride, float *rounded, float *y,
      long y_stride),
     rows, head, scale, x, x_stride, seen, k, k_stride, rounded, y, y_stride)
 EACH_PROCESSOR(
-    void, temper_sum_by_floats, sum_in_vectors,
+    void, temper_sum_by_floats, sum_each_row,
     (long rows, long head, const float *x, long x_stride, const struct temper_range *seen,
      const float *v, long v_stride, float *y, long y_stride),
     rows, head, x, x_stride, seen, v, v_stride, y, y_stride)

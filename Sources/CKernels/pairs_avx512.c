@@ -50,20 +50,20 @@ void temper_multiply_pairs_at_once(
 void temper_keep_at_once(
     long rows, long head, const float *keys, const float *values, long stride,
     const struct temper_range *seen, float *k, long k_stride, float *v, long v_stride) {
-  keep_rows(rows, head, keys, values, stride, seen, k, k_stride, v, v_stride);
+  keep_rows(32, rows, head, keys, values, stride, seen, k, k_stride, v, v_stride);
 }
 
 void temper_score_at_once(
     long rows, long head, float scale, const float *x, long x_stride,
     const struct temper_range *seen, const float *k, long k_stride, float *rounded, float *y,
     long y_stride) {
-  score_rows(rows, head, scale, x, x_stride, seen, k, k_stride, rounded, y, y_stride);
+  score_rows(32, rows, head, scale, x, x_stride, seen, k, k_stride, rounded, y, y_stride);
 }
 
 void temper_sum_at_once(
     long rows, long head, const float *x, long x_stride, const struct temper_range *seen,
     const float *v, long v_stride, float *y, long y_stride) {
-  sum_each(32, rows, head, x, x_stride, seen, v, v_stride, y, y_stride);
+  sum_each_row(32, rows, head, x, x_stride, seen, v, v_stride, y, y_stride);
 }
 
 #pragma clang attribute pop

@@ -141,11 +141,13 @@ INLINE struct temper_tempered_sums tempered(
   return sums;
 }
 
-INLINE void tempered_twice(
+INLINE struct temper_two_tempered_sums tempered_twice(
     const int registers, const double *logits, double maximum, double temperature,
-    double *weights, long count, struct temper_tempered_sums *sums) {
+    double *weights, long count) {
+  struct temper_tempered_sums sums[2];
   struct weighing by = {maximum, reciprocal(temperature)};
   weigh_row(2, by, logits, weights, count, sums);
+  return (struct temper_two_tempered_sums){sums[0], sums[1]};
 }
 
 INLINE float widen(const int registers, const float *x, double *y, long count) {
@@ -176,10 +178,9 @@ EACH_PROCESSOR(
     (const double *logits, double maximum, double temperature, double *weights, long count),
     logits, maximum, temperature, weights, count)
 EACH_PROCESSOR(
-    void, temper_tempered_twice, tempered_twice,
-    (const double *logits, double maximum, double temperature, double *weights, long count,
-     struct temper_tempered_sums *sums),
-    logits, maximum, temperature, weights, count, sums)
+    struct temper_two_tempered_sums, temper_tempered_twice, tempered_twice,
+    (const double *logits, double maximum, double temperature, double *weights, long count),
+    logits, maximum, temperature, weights, count)
 
 /// (w + 0.5) / 2^32 of eight words, exactly: w becomes the last bits of 2^52 + w.
 INLINE doubles unit(words w) {

@@ -46,10 +46,9 @@ struct KeyValueCache<Scalar: Real> {
     func copy<Element>(
       _ layers: [Matrix<Element>], to others: [Matrix<Element>], stride: Int, count: Int
     ) {
-      for n in layers.indices {
-        for row in 0..<count {
-          others[n][other * stride + row].copy(layers[n][text * stride + row])
-        }
+      for (rows, others) in zip(layers, others) {
+        others[rows: other * stride..<other * stride + count]
+          .copy(rows[rows: text * stride..<text * stride + count])
       }
     }
     switch (cache.rows, rows) {

@@ -43,7 +43,7 @@ import Transformer
   }
 
   /// In double precision, for softmaxes with a temperature: the weights, their sum, and Σ w ln w.
-  @Test(arguments: lengths.dropFirst(), [1e-3, 0.8, 1, 30])
+  @Test(arguments: lengths.dropFirst(), [.leastNonzeroMagnitude, 1e-3, 0.8, 1, 30])
   func temperedExponentials(length: Int, temperature: Double) {
     var random = SeededValues(seed: UInt64(length))
     for round in 0..<20 {
@@ -62,6 +62,12 @@ import Transformer
       let entropies = zip(weights, exponents).map { $0 == 0 ? 0 : $0 * $1 }
       #expect(abs(sum - weights.reduce(0, +)) <= 1e-14 * weights.reduce(0, +))
       #expect(abs(weighted - entropies.reduce(0, +)) <= 1e-13 * Double(length))
+
+      var (own, again) = (weights, weights.map { _ in -7.0 })
+      let ownSums = Double.temperedExponentials(of: z, maximum: maximum, temperature: 1, into: &own)
+      let both = Double.temperedExponentialsTwice(
+        of: z, maximum: maximum, temperature: temperature, into: &again)
+      #expect(both.own == ownSums && both.tempered == (sum, weighted) && again == weights)
     }
   }
 

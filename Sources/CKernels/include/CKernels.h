@@ -150,10 +150,14 @@ struct temper_tempered_sums {
 struct temper_tempered_sums temper_tempered(
     const double *logits, double maximum, double temperature, double *weights, long count);
 
-/// The same, which is sums[1], and the sums at temperature 1, which are sums[0]: in less time than one after the other.
-void temper_tempered_twice(
-    const double *logits, double maximum, double temperature, double *weights, long count,
-    struct temper_tempered_sums *sums);
+/// The sums at temperature 1, and those at another.
+struct temper_two_tempered_sums {
+  struct temper_tempered_sums own, tempered;
+};
+
+/// The same, and the sums at temperature 1 as well, in less time than one after the other.
+struct temper_two_tempered_sums temper_tempered_twice(
+    const double *logits, double maximum, double temperature, double *weights, long count);
 
 /// u[i] = (w + 0.5) / 2^32 for i in 0..<count, with w the word i % 4 of Philox4x32-10 at the counter (lower half of `index`, upper half, i / 4, 0);
 /// see CounterGenerator.

@@ -11,7 +11,7 @@ extension Float {
       keys.rows == seen.count && values.rows == seen.count && values.columns == keys.columns
         && values.stride == keys.stride && k.columns == wordsOfRow(keys.columns)
         && v.columns == wordsOfTwoRows(keys.columns)
-        && seen.allSatisfy { !$0.isEmpty && lies($0, in: k, v) },
+        && seen.allSatisfy { isSome($0, of: min(k.rows, 2 * v.rows)) },
       "shapes do not agree where rounded rows are kept")
     withRanges(seen) {
       temper_keep_rounded(
@@ -27,9 +27,7 @@ extension Float {
     precondition(
       x.rows == seen.count && y.rows >= seen.count && k.columns == wordsOfRow(x.columns)
         && rounded.count == k.columns
-        && seen.allSatisfy {
-          $0.lowerBound >= 0 && $0.upperBound <= k.rows && $0.count <= y.columns
-        },
+        && seen.allSatisfy { isSome($0, of: k.rows) && $0.count <= y.columns },
       "shapes do not agree in products of rounded rows")
     withRanges(seen) {
       temper_scores_of_rounded(
@@ -43,9 +41,8 @@ extension Float {
   ) {
     precondition(
       x.rows >= seen.count && y.rows == seen.count && v.columns == wordsOfTwoRows(y.columns)
-        && seen.allSatisfy {
-          !$0.isEmpty && $0.lowerBound >= 0 && $0.upperBound <= 2 * v.rows && $0.count <= x.columns
-        }, "shapes do not agree in sums of rounded rows")
+        && seen.allSatisfy { isSome($0, of: 2 * v.rows) && $0.count <= x.columns },
+      "shapes do not agree in sums of rounded rows")
     withRanges(seen) {
       temper_sums_of_rounded(
         y.rows, y.columns, x.base, x.stride, $0, v.base, v.stride, y.base, y.stride)
@@ -69,8 +66,8 @@ extension Float {
     }
   }
 
-  private static func lies(_ seen: Range<Int>, in k: Matrix<Float>, _ v: Matrix<Float>) -> Bool {
-    seen.lowerBound >= 0 && seen.upperBound <= min(k.rows, 2 * v.rows)
+  private static func isSome(_ seen: Range<Int>, of rows: Int) -> Bool {
+    !seen.isEmpty && seen.lowerBound >= 0 && seen.upperBound <= rows
   }
 }
 

@@ -212,13 +212,10 @@ extension Double {
     of z: [Double], maximum: Double, temperature: Double, into weights: inout [Double]
   ) -> (own: (sum: Double, weighted: Double), tempered: (sum: Double, weighted: Double)) {
     precondition(weights.count == z.count, "lengths differ")
-    var sums = (temper_tempered_sums(), temper_tempered_sums())
-    withUnsafeMutablePointer(to: &sums) { sums in
-      sums.withMemoryRebound(to: temper_tempered_sums.self, capacity: 2) { sums in
-        temper_tempered_twice(z, maximum, temperature, &weights, z.count, sums)
-      }
-    }
-    return ((sums.0.sum, sums.0.weighted), (sums.1.sum, sums.1.weighted))
+    let sums = temper_tempered_twice(z, maximum, temperature, &weights, z.count)
+    return (
+      (sums.own.sum, sums.own.weighted), (sums.tempered.sum, sums.tempered.weighted)
+    )
   }
 
   /// u[i] = `CounterGenerator.unit` of the word i % 4 that `generator` has at the counter (lower half of `index`, upper half, i / 4, 0).

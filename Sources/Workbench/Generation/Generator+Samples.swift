@@ -116,11 +116,7 @@ extension Generator {
     _ draws: [(sampling: Sampling, seed: UInt64)], shouldStop: () -> Bool
   ) throws -> [Sample] {
     let decoder = worker.decoder
-    var texts = try draws.map { draw in
-      var text = try GrowingText(start, sampling: draw.sampling, seed: draw.seed)
-      text.reserveCapacity()
-      return text
-    }
+    var texts = try draws.map { try GrowingText(start, sampling: $0.sampling, seed: $0.seed) }
     var branches = Branches(texts: texts.count, root: decoder.states.count - 1)
     var growing = Array(texts.indices)
     var isInterrupted = false

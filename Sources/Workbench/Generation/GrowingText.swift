@@ -81,13 +81,6 @@ struct GrowingText {
     tokens = start.tokens
   }
 
-  /// Makes room for the whole text, if that is not too much to make before it is needed.
-  mutating func reserveCapacity() {
-    guard length <= 4096 else { return }
-    tokens.reserveCapacity(tokens.count + length)
-    waiting.reserveCapacity(length)
-  }
-
   /// What `draw` draws from these logits.
   ///
   /// - Parameter sampler: for the model's vocabulary; becomes that of this text.
@@ -110,7 +103,7 @@ struct GrowingText {
     return character
   }
 
-  /// All characters that may be handed out and have not been.
+  /// All characters that may be handed out and have not been, without copying them.
   mutating func takeAll() -> [GeneratedCharacter] {
     waiting.removeFirst(firstWaiting)
     firstWaiting = 0

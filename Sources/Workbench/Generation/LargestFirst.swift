@@ -6,8 +6,7 @@
 struct LargestFirst {
   private var keys: [UInt64] = []
 
-  /// Makes room for so many.
-  mutating func reserveCapacity(_ count: Int) { keys.reserveCapacity(count) }
+  init(capacity: Int) { keys.reserveCapacity(capacity) }
 
   mutating func removeAll() { keys.removeAll(keepingCapacity: true) }
 

@@ -58,7 +58,8 @@ public struct Sampler: Sendable {
     scores = Array(repeating: 0, count: vocabularySize)
     weights = Array(repeating: 0, count: vocabularySize)
     uniforms = Array(repeating: 0, count: vocabularySize)
-    largestFirst = LargestFirst()
+    largestFirst = LargestFirst(capacity: vocabularySize)
+    kept.reserveCapacity(vocabularySize)
   }
 
   /// Draws with other settings and another noise from now on: texts that grow in step share the room for a row, so that it stays in the nearest cache.
@@ -66,10 +67,6 @@ public struct Sampler: Sendable {
   mutating func become(_ sampling: Sampling, _ noise: GumbelNoise) {
     self.sampling = sampling
     self.noise = noise
-    if sampling.filters {
-      largestFirst.reserveCapacity(vocabularySize)
-      kept.reserveCapacity(vocabularySize)
-    }
   }
 
   /// Draws the character at a place in the text.
@@ -106,7 +103,7 @@ public struct Sampler: Sendable {
       let winner = scores.firstIndex(of: highestScore(own))
       return scores.indices.map { $0 == winner ? 1 : 0 }
     }
-    return scores.map { exp(drawn.logProbability(of: $0)) }
+    return drawn.probabilities(of: scores)
   }
 
   /// Every temperature at which `choose` would draw another character in this place.

@@ -54,6 +54,12 @@ struct TemperedSoftmax {
   /// ln p of a logit.
   func logProbability(of logit: Double) -> Double { measures(of: logit).logProbability }
 
+  /// p of each of some logits.
+  func probabilities(of logits: [Double]) -> [Double] {
+    let logSum = log(sum)
+    return logits.map { exp(($0 - maximum) / temperature - logSum) }
+  }
+
   /// -Σ p ln p, in nats.
   var entropy: Double { measures(of: maximum).entropy }
 
