@@ -20,16 +20,17 @@ struct KeyValueCache<Scalar: Real> {
     let places = (c.context + 1) / 2 * 2
     self.places = places
     let layers = 0..<c.layers
+    // Only what `keep` or `copy` wrote is ever read.
     switch products {
     case .float32:
-      rows = Shelf<Scalar>.fill { shelf in
+      rows = Shelf<Scalar>.fill(zeros: false) { shelf in
         func windows() -> [Matrix<Scalar>] {
           layers.map { _ in shelf.matrix(rows: texts * places, columns: c.headWidth) }
         }
         return .whole(keys: windows(), values: windows())
       }
     case .bfloat16:
-      rows = Shelf<Float>.fill { shelf in
+      rows = Shelf<Float>.fill(zeros: false) { shelf in
         .rounded(
           keys: layers.map { _ in
             shelf.matrix(rows: texts * places, columns: wordsOfRow(c.headWidth))

@@ -4,7 +4,7 @@
   import Glibc
 #endif
 
-/// Memory for a fixed number of scalars, zero at first, aligned for vector instructions.
+/// Memory for a fixed number of scalars, aligned for vector instructions.
 ///
 /// A `Matrix` is a view into a storage and keeps it alive. Copies of a view share the memory.
 public final class Storage<Scalar: Real>: @unchecked Sendable {
@@ -15,12 +15,16 @@ public final class Storage<Scalar: Real>: @unchecked Sendable {
   private let memory: UnsafeMutableRawPointer
 
   /// Allocates `count` zeros.
-  public init(count: Int) {
+  public convenience init(count: Int) { self.init(count: count, zeros: true) }
+
+  /// Allocates `count` scalars.
+  /// - Parameter zeros: whether they are zero at first; otherwise they must not be read before they are written.
+  init(count: Int, zeros: Bool) {
     let bytes = max(count, 1) * MemoryLayout<Scalar>.stride
     // All bits of a floating-point zero are zero.
-    let zeros: UnsafeMutableRawPointer
-    (zeros, memory) = Memory.zeros(bytes: bytes)
-    base = zeros.bindMemory(to: Scalar.self, capacity: max(count, 1))
+    let piece: UnsafeMutableRawPointer
+    (piece, memory) = Memory.take(bytes: bytes, zeros: zeros)
+    base = piece.bindMemory(to: Scalar.self, capacity: max(count, 1))
     self.count = count
   }
 

@@ -20,20 +20,24 @@ public enum Memory {
   /// more it computes on; large pages are fewer.
   private static let largePage = 1 << 21
 
-  /// Zeros, aligned for vector instructions, in large pages as far as they fill some.
-  /// - Returns: where they are, and what is to be given back with `free`.
-  static func zeros(bytes: Int) -> (zeros: UnsafeMutableRawPointer, toFree: UnsafeMutableRawPointer)
-  {
+  /// A piece of memory, aligned for vector instructions, in large pages as far as it fills some.
+  /// - Parameter zeros: whether it must consist of zeros.
+  /// - Returns: where it is, and what is to be given back with `free`.
+  static func take(bytes: Int, zeros: Bool) -> (
+    UnsafeMutableRawPointer, toFree: UnsafeMutableRawPointer
+  ) {
     let alignment = bytes < largePage ? 64 : largePage
-    // Large pieces come as zeros from the system, untouched until somebody needs them.
-    guard let memory = calloc(1, bytes + alignment), bytes < large || Blas.hasRoom else {
+    // Large pieces come as zeros from the system, untouched until somebody needs them; but not if they were in use before.
+    guard let memory = zeros ? calloc(1, bytes + alignment) : malloc(bytes + alignment),
+      bytes < large || Blas.hasRoom
+    else {
       whenExhausted(bytes)
     }
-    let zeros = memory.alignedUp(toMultipleOf: alignment)
+    let piece = memory.alignedUp(toMultipleOf: alignment)
     #if canImport(Glibc)
       // A wish: where the system has no large pages, nothing changes.
-      if bytes >= largePage { madvise(zeros, bytes / largePage * largePage, MADV_HUGEPAGE) }
+      if bytes >= largePage { madvise(piece, bytes / largePage * largePage, MADV_HUGEPAGE) }
     #endif
-    return (zeros, memory)
+    return (piece, memory)
   }
 }

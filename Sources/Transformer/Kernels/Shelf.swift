@@ -12,13 +12,14 @@ final class Shelf<Scalar: Real> {
 
   /// What `make` makes of the matrices that it asks for. It is called twice and must ask for the same ones: the first time they are
   /// empty, and it only counts how large they are.
-  static func fill<Result>(_ make: (Shelf) -> Result) -> Result {
+  /// - Parameter zeros: whether they consist of zeros at first; otherwise no scalar must be read before it is written.
+  static func fill<Result>(zeros: Bool = true, _ make: (Shelf) -> Result) -> Result {
     let plan = Shelf(nil)
     _ = make(plan)
-    return make(Shelf(Storage(count: plan.taken)))
+    return make(Shelf(Storage(count: plan.taken, zeros: zeros)))
   }
 
-  /// A matrix of zeros, aligned for vector instructions.
+  /// A matrix, aligned for vector instructions.
   func matrix(rows: Int, columns: Int) -> Matrix<Scalar> {
     let stride = columns % Self.period == 0 ? columns + Self.line : columns
     let offset = taken

@@ -66,6 +66,26 @@ struct Branches {
     return place
   }
 
+  /// What becomes of some of the texts that grow on in another decoder, numbered from 0 on there. They begin between two steps.
+  ///
+  /// - Returns: what must be copied from a place of this decoder to one of the other.
+  func part(_ texts: some Collection<Int>) -> (
+    branches: Branches, copies: [(from: Int, to: Int)]
+  ) {
+    var part = Branches(texts: texts.count, root: root)
+    var copies: [(from: Int, to: Int)] = []
+    for (number, text) in texts.enumerated() where placeOf[text] != root {
+      let from = placeOf[text]
+      if let copy = copies.first(where: { $0.from == from }) {
+        part.placeOf[number] = copy.to
+      } else {
+        part.placeOf[number] = number
+        copies.append((from, number))
+      }
+    }
+    return (part, copies)
+  }
+
   private mutating func add(_ token: Int32, at place: Int) {
     tokenAt[place] = token
     tokens.append(token)

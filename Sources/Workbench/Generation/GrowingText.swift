@@ -26,7 +26,7 @@ struct GrowingText {
   private var tokens: [Int32]
   private var drawn = 0
   /// Drawn, but not yet read by the model: there may be no need.
-  private var unread: Int32?
+  private(set) var unread: Int32?
   /// Drawn characters not yet handed out, from `firstWaiting` on; the last `heldBack` of them may
   /// belong to a stop string.
   private var waiting: [GeneratedCharacter] = []
@@ -114,6 +114,9 @@ struct GrowingText {
     return all
   }
 
+  /// How many characters are yet to be drawn, if no stop string ends the text before.
+  var left: Int { length - drawn }
+
   /// Whether the text goes on.
   mutating func wantsLogits() -> Bool {
     if ending == nil, drawn >= length { end(.length) }
@@ -135,6 +138,11 @@ struct GrowingText {
     } catch {
       return end(.failed(error))
     }
+    add(draw)
+  }
+
+  /// Adds what `following` told.
+  mutating func add(_ draw: Draw) {
     drawn += 1
     unread = draw.token
     tokens.append(draw.token)
