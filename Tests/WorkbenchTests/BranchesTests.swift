@@ -28,6 +28,7 @@ import Testing
       }
     }
   }
+
   /// Some of the texts go on in another decoder, where those that are alike still share a place.
   @Test(arguments: [2, 3, 8, 30])
   func aPartGoesOnElsewhere(texts: Int) {

@@ -7,17 +7,8 @@ import Dispatch
 package func mapInParallel<Result: Sendable>(
   _ count: Int, threads: Int, _ body: @Sendable (Int) -> Result
 ) -> [Result] {
-  mapInParallel(count, threads: threads) { index, _ in body(index) }
-}
-
-/// The same, with a worker's number in 0..<threads as well: see `forEachInParallel`.
-package func mapInParallel<Result: Sendable>(
-  _ count: Int, threads: Int, _ body: @Sendable (_ index: Int, _ worker: Int) -> Result
-) -> [Result] {
   let results = Results<Result>(count: count)
-  forEachInParallel(count, threads: threads) { index, worker in
-    results.set(body(index, worker), at: index)
-  }
+  forEachInParallel(count, threads: threads) { results.set(body($0), at: $0) }
   return results.all
 }
 

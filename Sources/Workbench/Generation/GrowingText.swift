@@ -26,7 +26,7 @@ struct GrowingText {
   private var tokens: [Int32]
   private var drawn = 0
   /// Drawn, but not yet read by the model: there may be no need.
-  private(set) var unread: Int32?
+  private var unread: Int32?
   /// Drawn characters not yet handed out, from `firstWaiting` on; the last `heldBack` of them may
   /// belong to a stop string.
   private var waiting: [GeneratedCharacter] = []

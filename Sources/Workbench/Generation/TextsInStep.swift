@@ -11,21 +11,22 @@ struct TextsInStep {
   struct Numbered {
     let number: Int
     var text: GrowingText
+    /// Its number in `branches`, while it grows.
+    fileprivate var branch = 0
+
+    init(number: Int, text: GrowingText) {
+      self.number = number
+      self.text = text
+    }
   }
 
-  private var growing: [Growing] = []
+  private var growing: [Numbered] = []
   private var ended: [Numbered] = []
   private var branches: Branches
   private let decoder: Decoder<Float>
   /// The decoder's place where the prompt stays, after those for texts.
   private let root: Int
   private var sampler: Sampler
-
-  private struct Growing {
-    /// Its number in `branches`.
-    let branch: Int
-    var numbered: Numbered
-  }
 
   /// - Parameters:
   ///   - packed: the model's weights once more.
@@ -47,14 +48,12 @@ struct TextsInStep {
   /// characters take, and longer the more have been read.
   var areWorthHalving: Bool {
     growing.count > 1
-      && growing[0].numbered.text.left >= max(4, decoder.model.configuration.context / 16)
+      && growing[0].text.left >= max(4, decoder.model.configuration.context / 16)
   }
 
   /// Goes on with other texts, which stand at the prompt's end and have their first character.
   mutating func begin(_ texts: [Numbered]) {
-    precondition(!areGrowing, "other texts still grow")
-    growing = texts.enumerated().map { Growing(branch: $0, numbered: $1) }
-    branches = Branches(texts: growing.count, root: root)
+    goOn(with: texts, Branches(texts: texts.count, root: root))
     setEndedApart()
   }
 
@@ -62,38 +61,43 @@ struct TextsInStep {
   mutating func step() {
     branches.begin()
     for i in growing.indices {
-      guard let token = growing[i].numbered.text.takeUnread() else { continue }
+      guard let token = growing[i].text.takeUnread() else { continue }
       let branch = growing[i].branch
       if let place = branches.read(token, by: branch) { decoder.copy(place, to: branch) }
     }
     decoder.append(eachOf: branches.tokens, to: branches.places)
     for i in growing.indices {
       let logits = decoder.logits[branches.place(of: growing[i].branch)]
-      growing[i].numbered.text.draw(logits, by: &sampler)
+      growing[i].text.draw(logits, by: &sampler)
     }
     setEndedApart()
   }
 
   /// Hands over the latter half of the texts that grow, which are none of the other's business so far.
   mutating func giveHalf(to other: inout TextsInStep) {
-    precondition(!other.areGrowing, "other texts still grow")
-    let given = growing.suffix(growing.count / 2)
+    let given = Array(growing.suffix(growing.count / 2))
     let (branches, copies) = branches.part(given.map(\.branch))
     for copy in copies { other.decoder.copy(copy.from, of: decoder, to: copy.to) }
-    other.growing = given.enumerated().map { Growing(branch: $0, numbered: $1.numbered) }
-    other.branches = branches
+    other.goOn(with: given, branches)
     growing.removeLast(given.count)
   }
 
   /// All texts, as far as they are. There are none afterwards.
   mutating func takeAll() -> [Numbered] {
     defer { (ended, growing) = ([], []) }
-    return ended + growing.map(\.numbered)
+    return ended + growing
+  }
+
+  private mutating func goOn(with texts: [Numbered], _ branches: Branches) {
+    precondition(!areGrowing, "other texts still grow")
+    growing = texts
+    for i in growing.indices { growing[i].branch = i }
+    self.branches = branches
   }
 
   private mutating func setEndedApart() {
-    guard growing.contains(where: { $0.numbered.text.ending != nil }) else { return }
-    ended += growing.lazy.map(\.numbered).filter { $0.text.ending != nil }
-    growing.removeAll { $0.numbered.text.ending != nil }
+    guard growing.contains(where: { $0.text.ending != nil }) else { return }
+    ended += growing.filter { $0.text.ending != nil }
+    growing.removeAll { $0.text.ending != nil }
   }
 }
