@@ -1,6 +1,7 @@
 #include <limits.h>
 
 #include "CKernels.h"
+#include "layers.h"
 #include "layout.h"
 #include "pairs.h"
 #include "rows.h"
@@ -26,19 +27,20 @@ INLINE vector lower(vector words) { return as_floats(as_integers(words) << 16); 
 #define NAME(name) name##_of_pairs
 #include "panels.h"
 
-INLINE vector words_of(const float *x, long count) {
-  integers low = rounded(load_some(x, count));
-  integers high = count > LANES ? rounded(load_some(x + LANES, count - LANES)) : low & 0;
+INLINE vector first(const float *p, long count) {
+  return count > 0 ? load_some(p, count) : every(0);
+}
+
+INLINE vector words_of(vector low, vector high) {
+  integers a = rounded(low), b = rounded(high);
   integers even = __builtin_shufflevector(
-      low, high, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+      a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
   integers odd = __builtin_shufflevector(
-      low, high, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+      a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
   return as_floats(odd | ((even >> 16) & 0xFFFF));
 }
 
-INLINE integers halves_of(const float *x, long count) {
-  return (rounded(load_some(x, count)) >> 16) & 0xFFFF;
-}
+INLINE integers halves_of(vector v) { return (rounded(v) >> 16) & 0xFFFF; }
 
 #define DOT(sums, u, w) ((sums) + upper(u) * upper(w) + lower(u) * lower(w))
 #include "pair_rows.h"
@@ -49,12 +51,19 @@ INLINE void multiply_pairs(
     struct temper_wanted *wanted) {
   static _Thread_local float floats[ROWS_OF_PAIRS * 2 * PAIRS] __attribute__((aligned(64)));
   for (long r = 0; r < rows; r++) {
-    const float *row = x + r * x_stride;
+    const float *words = x + r * x_stride;
     float *to = floats + r * 2 * PAIRS;
-    long i = 0;
-    for (; i + LANES <= inner; i += LANES) store(as_floats(rounded(load(row + i))), to + i);
-    // The last pair may have no second step: it is zero.
-    if (i < inner) store(as_floats(rounded(load_part(row + i, inner - i, 0))), to + i);
+    for (long i = 0; i < words_in(inner); i += LANES) {
+      vector low = lower(load(words + i)), high = upper(load(words + i));
+      store(
+          __builtin_shufflevector(
+              low, high, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23),
+          to + 2 * i);
+      store(
+          __builtin_shufflevector(
+              low, high, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31),
+          to + 2 * i + LANES);
+    }
   }
   struct rows factor = {floats, 2 * PAIRS, 2};
   struct panels_of_pairs packed = {w, pairs * PANEL, PANEL, .wanted = wanted};
@@ -71,21 +80,32 @@ EACH_PROCESSOR(
     rows, columns, inner, pairs, x, x_stride, w, keep, y, y_stride, wanted)
 
 EACH_PROCESSOR(
+    void, temper_normalize_by_floats, normalize_into_words,
+    (long rows, long columns, float epsilon, const float *x, long x_stride, const float *gain,
+     float *words, long stride),
+    rows, columns, epsilon, x, x_stride, gain, words, stride)
+EACH_PROCESSOR(
+    void, temper_gate_by_floats, gate_into_words,
+    (long rows, long columns, const float *gate_up, long gate_up_stride, float *words,
+     long stride),
+    rows, columns, gate_up, gate_up_stride, words, stride)
+EACH_PROCESSOR(
     void, temper_keep_by_floats, keep_rows,
-    (long rows, long head, const float *keys, const float *values, long stride,
-     const struct temper_range *seen, float *k, long k_stride, float *v, long v_stride),
-    rows, head, keys, values, stride, seen, k, k_stride, v, v_stride)
+    (long rows, long head, const float *qkv, long stride, const long *which,
+     const struct temper_range *seen, const float *cosines, const float *sines, long table_stride,
+     float *turned, float *q, long q_stride, float *k, long k_stride, float *v, long v_stride),
+    rows, head, qkv, stride, which, seen, cosines, sines, table_stride, turned, q, q_stride, k,
+    k_stride, v, v_stride)
 EACH_PROCESSOR(
     void, temper_score_by_floats, score_rows,
-    (long rows, long head, float scale, const float *x, long x_stride,
-     const struct temper_range *seen, const float *k, long k_stride, float *rounded, float *y,
-     long y_stride),
-    rows, head, scale, x, x_stride, seen, k, k_stride, rounded, y, y_stride)
+    (long rows, long head, float scale, const float *q, long q_stride,
+     const struct temper_range *seen, const float *k, long k_stride, float *y, long y_stride),
+    rows, head, scale, q, q_stride, seen, k, k_stride, y, y_stride)
 EACH_PROCESSOR(
     void, temper_sum_by_floats, sum_each_row,
     (long rows, long head, const float *x, long x_stride, const struct temper_range *seen,
-     const float *v, long v_stride, float *y, long y_stride),
-    rows, head, x, x_stride, seen, v, v_stride, y, y_stride)
+     const float *v, long v_stride, float *words, long stride),
+    rows, head, x, x_stride, seen, v, v_stride, words, stride)
 
 INLINE void pack_pairs(
     const int registers, long columns, long inner, const float *w, long w_stride,
@@ -100,7 +120,7 @@ INLINE void pack_pairs(
       for (long j = 0; j < count; j++) {
         for (long k = 0; k < steps; k += LANES)
           store(
-              words_of(w + (c + j) * w_stride + 2 * (i + k), inner - 2 * (i + k)),
+              words_from(w + (c + j) * w_stride + 2 * (i + k), inner - 2 * (i + k)),
               words + j * STEPS + k);
       }
       lay_out_rows(steps, count, words, STEPS, (float *)packed + i * PANEL);
@@ -119,31 +139,45 @@ void temper_multiply_packed_pairs(
   if (rows == 0) return;
   multiply_pairs_function *multiply = FOR_PAIRS(temper_multiply_pairs);
   long parts = (rows + ROWS_OF_PAIRS - 1) / ROWS_OF_PAIRS, part = (rows + parts - 1) / parts;
-  // Some rows and steps at a time, as many as are rounded at once.
+  // Some rows and steps at a time, as many as there is room for where words are floats again.
   for (long i = 0; i < inner; i += 2 * PAIRS) {
     for (long r = 0; r < rows; r += part)
       multiply(
           least(rows - r, part), columns, least(inner - i, 2 * PAIRS), (inner + 1) / 2,
-          x + r * x_stride + i, x_stride, (const float *)w + i / 2 * PANEL, i == 0 ? keep : 1,
+          x + r * x_stride + i / 2, x_stride, (const float *)w + i / 2 * PANEL, i == 0 ? keep : 1,
           y + r * y_stride, y_stride, wanted);
   }
 }
 
+void temper_normalize_rounded(
+    long rows, long columns, float epsilon, const float *x, long x_stride, const float *gain,
+    float *words, long stride) {
+  FOR_PAIRS(temper_normalize)(rows, columns, epsilon, x, x_stride, gain, words, stride);
+}
+
+void temper_gate_rounded(
+    long rows, long columns, const float *gate_up, long gate_up_stride, float *words,
+    long stride) {
+  FOR_PAIRS(temper_gate)(rows, columns, gate_up, gate_up_stride, words, stride);
+}
+
 void temper_keep_rounded(
-    long rows, long head, const float *keys, const float *values, long stride,
-    const struct temper_range *seen, float *k, long k_stride, float *v, long v_stride) {
-  FOR_PAIRS(temper_keep)(rows, head, keys, values, stride, seen, k, k_stride, v, v_stride);
+    long rows, long head, const float *qkv, long stride, const long *which,
+    const struct temper_range *seen, const float *cosines, const float *sines, long table_stride,
+    float *turned, float *q, long q_stride, float *k, long k_stride, float *v, long v_stride) {
+  FOR_PAIRS(temper_keep)(
+      rows, head, qkv, stride, which, seen, cosines, sines, table_stride, turned, q, q_stride, k,
+      k_stride, v, v_stride);
 }
 
 void temper_scores_of_rounded(
-    long rows, long head, float scale, const float *x, long x_stride,
-    const struct temper_range *seen, const float *k, long k_stride, float *rounded, float *y,
-    long y_stride) {
-  FOR_PAIRS(temper_score)(rows, head, scale, x, x_stride, seen, k, k_stride, rounded, y, y_stride);
+    long rows, long head, float scale, const float *q, long q_stride,
+    const struct temper_range *seen, const float *k, long k_stride, float *y, long y_stride) {
+  FOR_PAIRS(temper_score)(rows, head, scale, q, q_stride, seen, k, k_stride, y, y_stride);
 }
 
 void temper_sums_of_rounded(
     long rows, long head, const float *x, long x_stride, const struct temper_range *seen,
-    const float *v, long v_stride, float *y, long y_stride) {
-  FOR_PAIRS(temper_sum)(rows, head, x, x_stride, seen, v, v_stride, y, y_stride);
+    const float *v, long v_stride, float *words, long stride) {
+  FOR_PAIRS(temper_sum)(rows, head, x, x_stride, seen, v, v_stride, words, stride);
 }

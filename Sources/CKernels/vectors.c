@@ -1,23 +1,5 @@
 #include "CKernels.h"
-#include "vector.h"
-
-/// exp(x) of sixteen floats from -87.33 to 88.37, with a relative error below 3e-7.
-///
-/// x = n ln 2 + r with |r| <= ln 2 / 2, so exp(x) = 2^n exp(r). Adding 1.5 * 2^23 rounds x / ln 2 to the integer n in the low bits of
-/// the sum, and n is added to the exponent bits of exp(r). Of all polynomials 1 + r + r^2 q(r) with q of degree 3, the one below has the smallest
-/// relative error from exp(r), 1.05e-7.
-INLINE vector exponential_within(vector x) {
-  const float shifter = 12582912;
-  vector shifted = x * 1.44269504f + shifter;
-  vector n = shifted - shifter;
-  vector r = (x - n * 0.693359375f) + n * 2.1219444e-4f;
-  vector p = every(8.31252038e-3f);
-  p = p * r + 4.18901576e-2f;
-  p = p * r + 0.166671147f;
-  p = p * r + 0.499992315f;
-  p = (p * r) * r + r + 1;
-  return as_floats(as_integers(p) + (as_integers(shifted) << 23));
-}
+#include "layers.h"
 
 /// exp(x) of sixteen floats: below -87.33 (the smallest normal result) the result is 0; above 88.37 it is that of 88.37; NaN stays NaN.
 INLINE vector exponential(vector argument) {
@@ -43,13 +25,6 @@ INLINE float exponentials(const int registers, const float *x, float shift, floa
     sums += e;
   }
   return sum(sums);
-}
-
-/// 1 / (1 + exp(-x)), at least 1e-38; anything where x is NaN.
-INLINE vector sigmoid(vector x) {
-  const vector limit = every(87);
-  vector t = __builtin_elementwise_min(__builtin_elementwise_max(x, -limit), limit);
-  return 1 / (1 + exponential_within(-t));
 }
 
 /// The larger ones; those of b where a is NaN.
@@ -123,37 +98,6 @@ INLINE long later(long rows, long columns, long stride) {
   return ahead < rows ? ahead * stride : 0;
 }
 
-/// The products of a row with each of `ROWS` rows of w, a constant once this is inlined, in sixteen sums for each. Four times sixteen at a time,
-/// so that additions need not wait for one another.
-INLINE void products(
-    const long ROWS, long columns, const float *x, const float *w, long w_stride, vector *sums) {
-  vector parts[4][4];
-  UNROLL for (long r = 0; r < ROWS; r++)
-    UNROLL for (long part = 0; part < 4; part++) parts[r][part] = every(0);
-  long i = 0;
-  for (; i + 4 * LANES <= columns; i += 4 * LANES) {
-    UNROLL for (long part = 0; part < 4; part++) {
-      long at = i + part * LANES;
-      vector u = load(x + at);
-      UNROLL for (long r = 0; r < ROWS; r++) parts[r][part] += u * load(w + r * w_stride + at);
-    }
-  }
-  for (; i < columns; i += LANES) {
-    long n = columns - i;
-    vector u = load_some(x + i, n);
-    UNROLL for (long r = 0; r < ROWS; r++)
-      parts[r][0] += u * load_some(w + r * w_stride + i, n);
-  }
-  UNROLL for (long r = 0; r < ROWS; r++)
-    sums[r] = (parts[r][0] + parts[r][1]) + (parts[r][2] + parts[r][3]);
-}
-
-INLINE float dot(const int registers, const float *x, const float *y, long count) {
-  vector sums;
-  products(1, count, x, y, 0, &sums);
-  return sum(sums);
-}
-
 INLINE void dots(
     const int registers, long rows, long columns, float scale, const float *x, const float *w,
     long w_stride, float keep, float *y) {
@@ -198,23 +142,17 @@ INLINE void softmax_backward(const int registers, const float *p, float *dp, lon
 // What follows does the same with each sixteen floats of a row, and with those that are left: `n` of them.
 
 INLINE void normalize_some(long n, float r, const float *x, const float *gain, float *y) {
-  store_some(load_some(gain, n) * (load_some(x, n) * r), y, n);
+  store_some(normalized(load_some(x, n), r, load_some(gain, n)), y, n);
 }
 
-/// Some rows at a time: first the factor of each, so that no multiplications wait for roots and quotients, then the multiplications.
 INLINE void normalize(
     const int registers, long rows, long columns, float epsilon, const float *x, long x_stride,
     const float *gain, float *inverse, float *y, long y_stride) {
-  const long some = 8;
-  const float share = 1 / (float)columns;
   const long x_later = later(rows, columns, x_stride), y_later = later(rows, columns, y_stride);
-  for (long first = 0; first < rows; first += some) {
-    long end = least(rows, first + some);
-    for (long row = first; row < end; row++) {
-      const float *values = x + row * x_stride;
-      float mean = share * dot(registers, values, values, columns);
-      inverse[row] = 1 / __builtin_elementwise_sqrt(mean + epsilon);
-    }
+  for (long first = 0; first < rows; first += ROWS_OF_ROOTS) {
+    long end = least(rows, first + ROWS_OF_ROOTS);
+    inverse_roots(
+        registers, end - first, columns, epsilon, x + first * x_stride, x_stride, inverse + first);
     for (long row = first; row < end; row++) {
       const float *from = x + row * x_stride;
       float *to = y + row * y_stride, r = inverse[row];
@@ -262,8 +200,7 @@ INLINE void normalize_backward(
 }
 
 INLINE void gate_some(long n, const float *gate, const float *up, float *h) {
-  vector g = load_some(gate, n), u = load_some(up, n);
-  store_some(g * u * sigmoid(g), h, n);
+  store_some(gated(load_some(gate, n), load_some(up, n)), h, n);
 }
 
 INLINE void gate(

@@ -87,18 +87,21 @@ public final class Decoder<Scalar: Real> {
   private let found: Matrix<Scalar>
 
   /// Room for the rows of one pass.
-  private struct Room {
-    let x, normalized, queryKeyValue, probabilities, attended, gateUp, hidden: Matrix<Scalar>
-    let inverse: Matrix<Scalar>
+  private final class Room {
+    let x, queryKeyValue, probabilities, gateUp, inverse: Matrix<Scalar>
+    let normalized, attended, hidden: FactorRows<Scalar>
 
-    init(_ c: Configuration, rows: Int) {
+    init(_ c: Configuration, rows: Int, for products: ProductPrecision) {
+      func factor(columns: Int) -> FactorRows<Scalar> {
+        FactorRows(rows: rows, columns: columns, for: products)
+      }
       x = Matrix(rows: rows, columns: c.width)
-      normalized = Matrix(rows: rows, columns: c.width)
+      normalized = factor(columns: c.width)
       queryKeyValue = Matrix(rows: rows, columns: 3 * c.headWidth)
       probabilities = Matrix(rows: rows, columns: c.context)
-      attended = Matrix(rows: rows, columns: c.headWidth)
+      attended = factor(columns: c.headWidth)
       gateUp = Matrix(rows: rows, columns: 2 * c.feedForward)
-      hidden = Matrix(rows: rows, columns: c.feedForward)
+      hidden = factor(columns: c.feedForward)
       inverse = Matrix(rows: 1, columns: rows)
     }
   }
@@ -125,11 +128,12 @@ public final class Decoder<Scalar: Real> {
     self.packed = packed
     let c = model.configuration
     states = (0..<texts).map { _ in DecodingState(c) }
-    cache = KeyValueCache(c, texts: texts, products: packed.products)
+    cache = KeyValueCache(
+      c, texts: texts, characters: max(texts, Self.rowsPerPass), products: packed.products)
     firstProjections = FirstProjections(c)
     // Keys and values of each.
     ahead = ReadAhead(stretches: 2 * texts)
-    room = Room(c, rows: texts)
+    room = Room(c, rows: texts, for: packed.products)
     found = Matrix(rows: texts, columns: c.vocabularySize)
     logits = Matrix(rows: texts, columns: c.vocabularySize)
   }
@@ -220,16 +224,17 @@ public final class Decoder<Scalar: Real> {
     let head = c.headWidth
     let rows = 0..<texts.count * rowsEach
     // For one row of each text there is room; only a longer piece of a text needs more.
-    if room.x.rows < rows.count { room = Room(c, rows: Self.rowsPerPass) }
+    if room.x.rows < rows.count {
+      room = Room(c, rows: Self.rowsPerPass, for: packed.products)
+    }
     let room = room
     let (x, normalized) = (room.x[rows: rows], room.normalized[rows: rows])
     let qkv = room.queryKeyValue[rows: rows]
-    let (query, key) = (qkv[columns: 0..<head], qkv[columns: head..<2 * head])
-    let attended = room.attended[rows: rows]
-    let (gateUp, hidden) = (room.gateUp[rows: rows], room.hidden[rows: rows])
+    let (attended, hidden) = (room.attended[rows: rows], room.hidden[rows: rows])
+    let gateUp = room.gateUp[rows: rows]
     let epsilon = Scalar(c.normEpsilon)
 
-    func normalize(_ x: Matrix<Scalar>, _ gain: Row<Scalar>, into y: Matrix<Scalar>) {
+    func normalize(_ x: Matrix<Scalar>, _ gain: Row<Scalar>, into y: FactorRows<Scalar>) {
       RMSNorm.forward(x, gain: gain, epsilon: epsilon, inverse: room.inverse[0], into: y)
     }
 
@@ -245,40 +250,39 @@ public final class Decoder<Scalar: Real> {
     // generate have in common.
     let (weights, matrices) = (model.parameters.layers, packed.layers)
 
-    /// Queries, keys and values before they are turned to their places; `normalized` may be x.
-    func project(
-      _ n: Int, _ x: Matrix<Scalar>, _ normalized: Matrix<Scalar>, into qkv: Matrix<Scalar>
-    ) {
-      normalize(x, weights[n].attentionNorm[0], into: normalized)
+    /// Queries, keys and values of what is normalized, before they are turned to their places.
+    func project(_ n: Int, _ normalized: FactorRows<Scalar>, into qkv: Matrix<Scalar>) {
       multiplyEachRow(
         normalized, byTransposed: matrices[n].queryKeyValue.view, into: qkv, asking: ahead)
       let (query, key) = (qkv[columns: 0..<head], qkv[columns: head..<2 * head])
-      normalize(query, weights[n].queryNorm[0], into: query)
-      normalize(key, weights[n].keyNorm[0], into: key)
+      normalize(query, weights[n].queryNorm[0], into: .whole(query))
+      normalize(key, weights[n].keyNorm[0], into: .whole(key))
     }
 
     for n in 0..<c.layers {
-      if n == 0, let known = firstProjections {
+      let known = n == 0 ? firstProjections : nil
+      if let known {
         let missing = known.missing(characters)
         if !missing.isEmpty {
-          let embedded = normalized[rows: 0..<missing.count]
-          for (row, character) in missing.enumerated() {
-            embedded[row].copy(model.parameters.embedding[character])
+          let found = 0..<missing.count
+          for (row, new) in missing.enumerated() {
+            normalize(
+              x[rows: new..<new + 1], weights[n].attentionNorm[0],
+              into: normalized[rows: row..<row + 1])
           }
-          let found = qkv[rows: 0..<missing.count]
-          project(n, embedded, embedded, into: found)
-          known.keep(missing, found)
+          project(n, normalized[rows: found], into: qkv[rows: found])
+          known.keep(missing, of: characters, qkv[rows: found])
         }
-        known.recall(characters, into: qkv)
       } else {
-        project(n, x, normalized, into: qkv)
+        normalize(x, weights[n].attentionNorm[0], into: normalized)
+        project(n, normalized, into: qkv)
       }
-      rotate(query, seen, rowsEach: rowsEach)
-      rotate(key, seen, rowsEach: rowsEach)
-      cache.keep(layer: n, seen: seen, qkv)
+      cache.keep(
+        layer: n, seen: seen, each: rowsEach, qkv, known: known, characters,
+        turnedBy: model.rotary)
       if n == c.layers - 1, !wantsLogits { return }
       cache.attend(
-        layer: n, seen: seen, each: rowsEach, query, p: room.probabilities, into: attended)
+        layer: n, seen: seen, each: rowsEach, qkv, p: room.probabilities, into: attended)
       // The last layer's products ask for what the first layer of the next pass reads.
       if let ahead { cache.ask(layer: (n + 1) % c.layers, seen: seen, through: ahead) }
       multiplyEachRow(
@@ -317,23 +321,6 @@ public final class Decoder<Scalar: Real> {
         new.seen.append(cache.seen(in: text, from: place))
       }
       states[text].read += count
-    }
-  }
-
-  /// Turns rows as their places in the windows demand.
-  private func rotate(_ x: Matrix<Scalar>, _ seen: [Range<Int>], rowsEach: Int) {
-    let context = model.configuration.context
-    if rowsEach > 1 {
-      model.rotary.forward(x, first: seen[0].count - 1, period: context)
-      return
-    }
-    // Texts that began together are in the same place, most of the time.
-    var start = 0
-    while start < x.rows {
-      var end = start + 1
-      while end < x.rows, seen[end].count == seen[start].count { end += 1 }
-      model.rotary.forward(x[rows: start..<end], allAt: seen[start].count - 1)
-      start = end
     }
   }
 }

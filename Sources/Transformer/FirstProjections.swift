@@ -3,7 +3,7 @@
 /// layers.
 final class FirstProjections<Scalar: Real> {
   /// (vocabulary size, 3 · head width): a row for each character.
-  private let rows: Matrix<Scalar>
+  let rows: Matrix<Scalar>
   /// Whether a character's row is there.
   private var isKnown: [Bool]
 
@@ -17,19 +17,19 @@ final class FirstProjections<Scalar: Real> {
     isKnown = Array(repeating: false, count: c.vocabularySize)
   }
 
-  /// Those of some characters whose rows are not there, each once. From now on they count as known: `keep` is to follow.
+  /// Where in a list there are characters whose rows are not there, each once. From now on they count as known: `keep` is to follow.
   func missing(_ characters: [Int]) -> [Int] {
     var missing: [Int] = []
-    for character in characters where !isKnown[character] {
+    for (index, character) in characters.enumerated() where !isKnown[character] {
       isKnown[character] = true
-      missing.append(character)
+      missing.append(index)
     }
     return missing
   }
 
-  /// Keeps the rows of characters, (characters, 3 · head width).
-  func keep(_ characters: [Int], _ qkv: Matrix<Scalar>) {
-    for (row, character) in characters.enumerated() { rows[character].copy(qkv[row]) }
+  /// Keeps the rows of those characters of a list, (missing, 3 · head width).
+  func keep(_ missing: [Int], of characters: [Int], _ qkv: Matrix<Scalar>) {
+    for (row, index) in missing.enumerated() { rows[characters[index]].copy(qkv[row]) }
   }
 
   /// Copies the rows of characters, none of them missing, to qkv, (characters, 3 · head width).

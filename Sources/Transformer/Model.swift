@@ -243,7 +243,7 @@ public struct Model<Scalar: Real>: Sendable {
     into y: Matrix<Scalar>, adding: Bool = false
   ) {
     if let packed {
-      multiplyEachRow(x, byTransposed: packed, into: y, adding: adding)
+      multiplyEachRow(.whole(x), byTransposed: packed, into: y, adding: adding)
     } else {
       multiply(x, weight.transposed, into: y, adding: adding)
     }

@@ -240,7 +240,7 @@ import Transformer
         let expected = Matrix<S>(rows: rows, columns: columns)
         expected.copy(y)
         multiply(x, w.transposed, into: expected, adding: adding)
-        multiplyEachRow(x, byTransposed: PackedMatrix(w), into: y, adding: adding)
+        multiplyEachRow(.whole(x), byTransposed: PackedMatrix(w), into: y, adding: adding)
         #expect(largestDifference(y.elements, expected.elements.map { Double($0) }) <= tolerance)
       }
       // Elements that are bfloat16 are kept in halves, but for one row more of W, which is not: that changes nothing.
@@ -254,13 +254,13 @@ import Transformer
       longer[columns].fill(1 / 3)
       let (halves, whole) = (PackedMatrix(w), PackedMatrix(longer))
       let together = Matrix<S>(rows: rows, columns: columns)
-      multiplyEachRow(x, byTransposed: halves, into: together)
+      multiplyEachRow(.whole(x), byTransposed: halves, into: together)
       let longerTogether = Matrix<S>(rows: rows, columns: columns + 1)
-      multiplyEachRow(x, byTransposed: whole, into: longerTogether)
+      multiplyEachRow(.whole(x), byTransposed: whole, into: longerTogether)
       #expect(longerTogether[columns: 0..<columns].elements == together.elements)
       for row in 0..<rows {
         let alone = Matrix<S>(rows: 1, columns: columns)
-        multiplyEachRow(x[rows: row..<row + 1], byTransposed: halves, into: alone)
+        multiplyEachRow(.whole(x[rows: row..<row + 1]), byTransposed: halves, into: alone)
         #expect(alone[0].elements == together[row].elements)
       }
     }
@@ -274,8 +274,9 @@ import Transformer
     var random = SeededValues(seed: 6)
     let (x, w): (Matrix<Float>, Matrix<Float>) = (random.matrix(13, 128), random.matrix(70, 128))
     let packed = PackedMatrix(w, products: products)
+    let factor = FactorRows(x, for: products)
     let (expected, y) = (Matrix<Float>(rows: 13, columns: 70), Matrix<Float>(rows: 13, columns: 70))
-    multiplyEachRow(x, byTransposed: packed, into: expected)
+    multiplyEachRow(factor, byTransposed: packed, into: expected)
 
     let ahead = ReadAhead(stretches: 3)
     let soon = Matrix<Float>(rows: 20, columns: 16)
@@ -284,7 +285,7 @@ import Transformer
     ahead.add(Matrix<Float>(rows: 1 << 12, columns: 64), rows: 0..<1 << 12)
     ahead.add(soon, rows: 5..<20)
     #expect(ahead.count == 2)
-    multiplyEachRow(x, byTransposed: packed, into: y, asking: ahead)
+    multiplyEachRow(factor, byTransposed: packed, into: y, asking: ahead)
     #expect(y.elements == expected.elements)
     #expect(ahead.count == 0)
 
@@ -306,11 +307,11 @@ import Transformer
       Matrix<Float>(rows: 1, columns: columns)
     )
     let packed = PackedMatrix(w)
-    multiplyEachRow(x, byTransposed: packed, into: y)
+    multiplyEachRow(.whole(x), byTransposed: packed, into: y)
     multiply(x, w.transposed, into: expected)
     #expect(largestDifference(y.doubles, expected.doubles) <= 1e-6 * Double(inner))
     for row in 0..<rows {
-      multiplyEachRow(x[rows: row..<row + 1], byTransposed: packed, into: alone)
+      multiplyEachRow(.whole(x[rows: row..<row + 1]), byTransposed: packed, into: alone)
       #expect(alone[0].elements == y[row].elements)
     }
   }
@@ -329,13 +330,7 @@ import Transformer
       return wide[columns: 1..<inner + 1]
     }
     let (x, w) = (matrix(rows), matrix(columns))
-    /// To eight significant bits by arithmetic: adding and taking away a number so large that the others have no room.
-    func rounded(_ row: Row<Float>) -> [Float] {
-      row.elements.map { value in
-        let large = value.ulp * 0x1p16 * 1.5 * 0x1p23
-        return Float(value + large) - large
-      }
-    }
+    func rounded(_ row: Row<Float>) -> [Float] { row.elements.map(roundedToBFloat16) }
     func sum(_ x: [Float], _ w: [Float], _ steps: Range<Int>) -> Float {
       var sum: Float = 0
       for i in Swift.stride(from: steps.lowerBound, to: steps.upperBound, by: 2) {
@@ -346,7 +341,8 @@ import Transformer
     }
     let packed = PackedMatrix(w, products: .bfloat16)
     let y = Matrix<Float>(rows: rows, columns: columns)
-    multiplyEachRow(x, byTransposed: packed, into: y)
+    let factor = FactorRows(x, for: .bfloat16)
+    multiplyEachRow(factor, byTransposed: packed, into: y)
     let columnsOfW = (0..<columns).map { rounded(w[$0]) }
     for r in 0..<rows {
       let row = rounded(x[r])
@@ -356,11 +352,11 @@ import Transformer
         #expect(y[r][c] == expected)
       }
       let alone = Matrix<Float>(rows: 1, columns: columns)
-      multiplyEachRow(x[rows: r..<r + 1], byTransposed: packed, into: alone)
+      multiplyEachRow(factor[rows: r..<r + 1], byTransposed: packed, into: alone)
       #expect(alone[0].elements == y[r].elements)
     }
     let before = y.elements
-    multiplyEachRow(x, byTransposed: packed, into: y, adding: true)
+    multiplyEachRow(factor, byTransposed: packed, into: y, adding: true)
     #expect(largestDifference(y.elements, before.map { 2 * Double($0) }) <= 1e-5)
 
     // The plain loops of Double.
@@ -371,7 +367,8 @@ import Transformer
     }
     let exact = Matrix<Double>(rows: rows, columns: columns)
     multiplyEachRow(
-      doubles(x), byTransposed: PackedMatrix(doubles(w), products: .bfloat16), into: exact)
+      FactorRows(doubles(x), for: .bfloat16),
+      byTransposed: PackedMatrix(doubles(w), products: .bfloat16), into: exact)
     #expect(largestDifference(before, exact.elements) <= 1e-4)
   }
 
@@ -383,6 +380,7 @@ import Transformer
     (0x8040_0000, 0x8000_0000), (0x007F_FFFF, 0), (0x0080_0000, 0x0080_0000),
   ])
   func roundingToBFloat16(bits: UInt32, expected: UInt32) {
+    let nearest = Float(bitPattern: expected)
     func check<S: Real>(_: S.Type) {
       let (one, value, product) = (
         Matrix<S>(rows: 1, columns: 1), Matrix<S>(rows: 1, columns: 1),
@@ -390,13 +388,26 @@ import Transformer
       )
       one[0][0] = 1
       value[0][0] = S(Float(bitPattern: bits))
-      // Both factors are rounded.
-      for (x, w) in [(one, value), (value, one)] {
-        multiplyEachRow(x, byTransposed: PackedMatrix(w, products: .bfloat16), into: product)
-        let result = Float(product[0][0])
-        let nearest = Float(bitPattern: expected)
-        #expect(nearest.isNaN ? result.isNaN : result == nearest)
-      }
+      // What is laid out is rounded.
+      multiplyEachRow(
+        FactorRows(one, for: .bfloat16), byTransposed: PackedMatrix(value, products: .bfloat16),
+        into: product)
+      let result = Float(product[0][0])
+      #expect(nearest.isNaN ? result.isNaN : result == nearest)
+      // So is what is handed over to a product: here a value that alone is attended to.
+      let (qkv, turning) = (Matrix<S>(rows: 1, columns: 6), Matrix<S>(rows: 1, columns: 1))
+      qkv[0][5] = value[0][0]
+      let words = Matrix<Float>(rows: 1, columns: 16)
+      let values = Matrix<Float>(rows: 1, columns: 16)
+      let turned = Matrix<Float>(rows: 1, columns: 2)
+      S.keep(
+        qkv, which: nil, seen: [0..<1], cosines: turning, sines: turning,
+        turned: turned[0], queries: words, keys: words.copied(), values: values)
+      let kept = Float(bitPattern: values[0][1].bitPattern << 16)
+      #expect(nearest.isNaN ? kept.isNaN : kept == nearest)
+      S.sum(one, byTwo: values, seen: [0..<1], columns: 2, intoWords: words)
+      let summed = Float(bitPattern: words[0][0].bitPattern & 0xFFFF_0000)
+      #expect(nearest.isNaN ? summed.isNaN : summed == nearest)
     }
     check(Float.self)
     check(Double.self)

@@ -54,7 +54,8 @@ void temper_multiply_packed_bfloat16(
 void temper_pack_pairs(
     long columns, long inner, const float *w, long w_stride, unsigned *packed);
 
-/// As `temper_multiply_packed`, with x rounded to bfloat16, too: on a processor with instructions for that (AVX512-BF16) twice as fast.
+/// As `temper_multiply_packed`, with x rounded to bfloat16, too, in rows of words as below: on a processor with instructions for that (AVX512-BF16)
+/// twice as fast.
 ///
 /// Products of two bfloat16 are exact in float, and so the same words give the same sums, to the last bit, on every processor; but for sums
 /// so small that they are no normal floats.
@@ -70,29 +71,42 @@ struct temper_range {
   long lower, upper;
 };
 
-// Attention with keys and values that are rounded to bfloat16, in words of two, which are handed over as floats, which they are not. What a row
-// lacks of whole vectors is zero.
-//
-// Keys are rows with an element in the lower half of a word and the next one in the upper half: half of `head`, rounded up to a multiple of 32.
-// Values are rows of `head` rounded up to a multiple of 16: an element of an even row in the lower half of a word, and that of the next row in the
-// upper half. What a query sees begins at an even row.
+// Rows that are rounded to bfloat16, in words of two, which are handed over as floats, which they are not: an element in the lower half of a
+// word and the next one in the upper half. A row takes half as many words as it has elements, rounded up to a multiple of 16; what it lacks of
+// these is zero.
 
-/// Rounds the keys and values of some characters, rows that start `stride` floats after the last, and writes them to the last of the rows that
-/// each sees; the value of an even row with zero in the place of the next.
+/// `temper_normalize`, rounded.
+void temper_normalize_rounded(
+    long rows, long columns, float epsilon, const float *x, long x_stride, const float *gain,
+    float *words, long stride);
+
+/// `temper_gate`, rounded.
+void temper_gate_rounded(
+    long rows, long columns, const float *gate_up, long gate_up_stride, float *words, long stride);
+
+// Attention with queries and keys in such rows, and with values two rows at a time, which take as many words as one row has elements, rounded up to a
+// multiple of 16: an element of an even row in the lower half of a word, and that of the next row in the upper half. What a query sees begins
+// at an even row.
+
+/// Turns the queries and keys of some characters to their places and rounds them and their values. The keys and values become the last of the rows
+/// that each character sees; beside the value of an even row comes zero.
+///
+/// A row of qkv has `head` elements each for query, key and value. Those of character i are in row which[i], or i where `which` is null. The
+/// first row that it sees is at position 0, which takes row 0 of the cosines and sines; see `temper_rotate`. `turned` is room for `head` floats.
 void temper_keep_rounded(
-    long rows, long head, const float *keys, const float *values, long stride,
-    const struct temper_range *seen, float *k, long k_stride, float *v, long v_stride);
+    long rows, long head, const float *qkv, long stride, const long *which,
+    const struct temper_range *seen, const float *cosines, const float *sines, long table_stride,
+    float *turned, float *q, long q_stride, float *k, long k_stride, float *v, long v_stride);
 
-/// y[i][j] = scale x[i] . k[j] over what query i sees, with x rounded; `rounded` is room for a row of it.
+/// y[i][j] = scale q[i] . k[j] over what query i sees.
 void temper_scores_of_rounded(
-    long rows, long head, float scale, const float *x, long x_stride,
-    const struct temper_range *seen, const float *k, long k_stride, float *rounded, float *y,
-    long y_stride);
+    long rows, long head, float scale, const float *q, long q_stride,
+    const struct temper_range *seen, const float *k, long k_stride, float *y, long y_stride);
 
-/// y[i] = the sum of x[i][j] v[j] over what query i sees, with x rounded.
+/// The sum of x[i][j] v[j] over what query i sees, with x rounded, and the sum, too.
 void temper_sums_of_rounded(
     long rows, long head, const float *x, long x_stride, const struct temper_range *seen,
-    const float *v, long v_stride, float *y, long y_stride);
+    const float *v, long v_stride, float *words, long stride);
 
 /// What a causal mask leaves of a product, by row: all of it; for row r results up to column r + shift; or steps of the sum up to, or from,
 /// step r + shift, because the row's others are zero.

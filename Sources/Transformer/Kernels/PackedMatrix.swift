@@ -98,12 +98,13 @@ extension PackedElements {
 }
 
 /// y = x · Wᵀ, or y += x · Wᵀ when `adding`, for rows x that must not influence one another: to the last bit, a row's result is the
-/// same however many rows there are, and whether W is kept in halves. If W was packed for products in bfloat16, x is rounded.
+/// same however many rows there are, and whether W is kept in halves.
 ///
 /// - Parameter ahead: what is asked for meanwhile.
-/// - Precondition: the shapes agree, (n, k) · (m, k)ᵀ = (n, m), and y shares no memory with x.
+/// - Precondition: the shapes agree, (n, k) · (m, k)ᵀ = (n, m), y shares no memory with x, and x is rounded if W was packed for products in
+///   bfloat16, and only then.
 package func multiplyEachRow<Scalar: Real>(
-  _ x: Matrix<Scalar>, byTransposed w: PackedMatrix<Scalar>, into y: Matrix<Scalar>,
+  _ x: FactorRows<Scalar>, byTransposed w: PackedMatrix<Scalar>, into y: Matrix<Scalar>,
   adding: Bool = false, asking ahead: ReadAhead? = nil
 ) {
   withExtendedLifetime(w) {
@@ -111,18 +112,35 @@ package func multiplyEachRow<Scalar: Real>(
   }
 }
 
+@inline(__always)
 func multiplyEachRow<Scalar: Real>(
-  _ x: Matrix<Scalar>, byTransposed w: PackedMatrix<Scalar>.View, into y: Matrix<Scalar>,
+  _ x: FactorRows<Scalar>, byTransposed w: PackedMatrix<Scalar>.View, into y: Matrix<Scalar>,
   adding: Bool = false, asking ahead: ReadAhead? = nil
 ) {
-  precondition(
-    x.columns == w.columns && x.rows == y.rows && w.rows == y.columns,
-    "shapes do not agree in a matrix product")
+  let keep: Scalar = adding ? 1 : 0
   Probes.current?.enter(.products)
   defer { Probes.current?.leave() }
-  Scalar.multiply(
-    rows: x.rows, columns: w.rows, inner: x.columns, x.base, xStride: x.stride,
-    packed: w.elements, keep: adding ? 1 : 0, y.base, yStride: y.stride, asking: ahead)
+  func check(_ rows: Int, _ columns: Int) {
+    precondition(
+      columns == w.columns && rows == y.rows && w.rows == y.columns,
+      "shapes do not agree in a matrix product")
+  }
+  switch x {
+  case .whole(let x):
+    check(x.rows, x.columns)
+    Scalar.multiply(
+      rows: x.rows, columns: w.rows, inner: w.columns, x.base, xStride: x.stride,
+      packed: w.elements, keep: keep, y.base, yStride: y.stride, asking: ahead)
+  case .rounded(let words, let columns):
+    check(words.rows, columns)
+    guard case .pairs(let pairs) = w.elements, words.columns >= wordsOfRow(columns) else {
+      preconditionFailure("rounded rows are for products in bfloat16")
+    }
+    Scalar.multiply(
+      rows: words.rows, columns: w.rows, inner: w.columns, words: words.base,
+      wordsStride: words.stride, pairs: pairs, keep: keep, y.base, yStride: y.stride,
+      asking: ahead)
+  }
 }
 
 extension Float {
@@ -167,9 +185,17 @@ extension Float {
       temper_multiply_packed(rows, columns, inner, x, xStride, w, keep, y, yStride, wanted)
     case .halves(let w):
       temper_multiply_packed_bfloat16(rows, columns, inner, x, xStride, w, keep, y, yStride, wanted)
-    case .pairs(let w):
-      temper_multiply_packed_pairs(rows, columns, inner, x, xStride, w, keep, y, yStride, wanted)
+    case .pairs: preconditionFailure("products in bfloat16 are for rounded rows")
     }
+  }
+
+  public static func multiply(
+    rows: Int, columns: Int, inner: Int, words x: UnsafePointer<Float>, wordsStride: Int,
+    pairs w: UnsafePointer<UInt32>, keep: Float, _ y: UnsafeMutablePointer<Float>, yStride: Int,
+    asking ahead: ReadAhead?
+  ) {
+    temper_multiply_packed_pairs(
+      rows, columns, inner, x, wordsStride, w, keep, y, yStride, ahead?.wanted)
   }
 }
 
@@ -211,20 +237,35 @@ extension Double {
     _ x: UnsafePointer<Double>, xStride: Int, packed w: PackedElements<Double>,
     keep: Double, _ y: UnsafeMutablePointer<Double>, yStride: Int, asking ahead: ReadAhead?
   ) {
-    func product(_ x: Double, column: Int, _ i: Int) -> Double {
-      switch w {
-      case .whole(let w): return x * w[place(column: column, i, steps: inner)]
-      case .pairs(let w):
-        let pair = w[place(column: column, i / 2, steps: (inner + 1) / 2)]
-        let half = UInt16(truncatingIfNeeded: i % 2 == 0 ? pair : pair >> 16)
-        return Double(bfloat16: bfloat16(x)) * Double(bfloat16: half)
-      case .halves: preconditionFailure("doubles are never packed in halves")
-      }
+    guard case .whole(let w) = w else { preconditionFailure("doubles are never in halves") }
+    multiply(rows: rows, columns: columns, inner: inner, keep: keep, y, yStride: yStride) {
+      x[$0 * xStride + $2] * w[place(column: $1, $2, steps: inner)]
     }
+  }
+
+  public static func multiply(
+    rows: Int, columns: Int, inner: Int, words x: UnsafePointer<Float>, wordsStride: Int,
+    pairs w: UnsafePointer<UInt32>, keep: Double, _ y: UnsafeMutablePointer<Double>, yStride: Int,
+    asking ahead: ReadAhead?
+  ) {
+    func half(_ word: UInt32, _ i: Int) -> Double {
+      Double(bfloat16: UInt16(truncatingIfNeeded: i % 2 == 0 ? word : word >> 16))
+    }
+    multiply(rows: rows, columns: columns, inner: inner, keep: keep, y, yStride: yStride) {
+      half(x[$0 * wordsStride + $2 / 2].bitPattern, $2)
+        * half(w[place(column: $1, $2 / 2, steps: (inner + 1) / 2)], $2)
+    }
+  }
+
+  /// - Parameter product: what a row and a column add to their sum, by row, column and step.
+  private static func multiply(
+    rows: Int, columns: Int, inner: Int, keep: Double, _ y: UnsafeMutablePointer<Double>,
+    yStride: Int, product: (Int, Int, Int) -> Double
+  ) {
     for r in 0..<rows {
       for c in 0..<columns {
         var sum = 0.0
-        for i in 0..<inner { sum += product(x[r * xStride + i], column: c, i) }
+        for i in 0..<inner { sum += product(r, c, i) }
         let y = y + r * yStride + c
         y.pointee = keep == 0 ? sum : sum + keep * y.pointee
       }

@@ -47,27 +47,45 @@ public protocol Real: BinaryFloatingPoint, SIMDScalar, Codable, Sendable {
     _ x: UnsafePointer<Self>, xStride: Int, packed w: PackedElements<Self>,
     keep: Self, _ y: UnsafeMutablePointer<Self>, yStride: Int, asking ahead: ReadAhead?)
 
-  /// Rounds keys and values to bfloat16 and keeps them; see `KeyValueCache`.
+  /// The same for rows rounded to bfloat16, as `FactorRows` has them, and a W packed for them.
+  static func multiply(
+    rows: Int, columns: Int, inner: Int, words x: UnsafePointer<Float>, wordsStride: Int,
+    pairs w: UnsafePointer<UInt32>, keep: Self, _ y: UnsafeMutablePointer<Self>, yStride: Int,
+    asking ahead: ReadAhead?)
+
+  /// What `RMSNorm.forward` does, rounded; see `FactorRows`.
+  static func normalize(
+    _ x: Matrix<Self>, gain: Row<Self>, epsilon: Self, intoWords y: Matrix<Float>)
+
+  /// What `FeedForward.forward` does, rounded; see `FactorRows`.
+  static func gate(_ gateUp: Matrix<Self>, intoWords h: Matrix<Float>)
+
+  /// Turns the queries and keys of characters to their places, rounds these and the values to bfloat16, and keeps them; see `KeyValueCache`.
   ///
   /// - Parameters:
-  ///   - keys, values: (characters, head width).
-  ///   - seen: for each of them the rows of k that it sees; it becomes the last one.
-  ///   - k: keys, `wordsOfRow(head width)` words for each row: an element in the lower half of a word, the next one in the upper half.
+  ///   - qkv: (rows, 3 · head width): a query, a key and a value each.
+  ///   - which: the row of each character; nil if they follow one another.
+  ///   - seen: for each character the rows of k that it sees; its key becomes the last one. The first of these is at position 0.
+  ///   - cosines, sines: as for `rotate`.
+  ///   - turned: room for `head width` elements.
+  ///   - q: receives the queries, `wordsOfRow(head width)` words for each: an element in the lower half of a word, the next one in the upper half.
+  ///   - k: keys in such rows.
   ///   - v: values, `wordsOfTwoRows(head width)` words for two rows: an element of an even row in the lower half of a word, that of the next row in the
   ///     upper half. Beside the value of an even row comes zero.
   static func keep(
-    _ keys: Matrix<Self>, _ values: Matrix<Self>, seen: [Range<Int>], inWords k: Matrix<Float>,
-    byTwo v: Matrix<Float>)
+    _ qkv: Matrix<Self>, which: [Int]?, seen: [Range<Int>], cosines: Matrix<Self>,
+    sines: Matrix<Self>, turned: Row<Float>, queries q: Matrix<Float>, keys k: Matrix<Float>,
+    values v: Matrix<Float>)
 
-  /// y[i][j] = scale · x[i] · k[seen[i].lowerBound + j], with x rounded, too.
-  /// - Parameter rounded: room for a row of x.
+  /// y[i][j] = scale · q[i] · k[seen[i].lowerBound + j], with rows of q and k as in `keep`.
   static func score(
-    _ x: Matrix<Self>, byWords k: Matrix<Float>, seen: [Range<Int>], scale: Self,
-    rounded: Row<Float>, into y: Matrix<Self>)
+    _ q: Matrix<Float>, byWords k: Matrix<Float>, seen: [Range<Int>], scale: Self,
+    into y: Matrix<Self>)
 
-  /// y[i] = Σ_j x[i][j] v[seen[i].lowerBound + j], an even row, with x rounded, too.
+  /// y[i] = Σ_j x[i][j] v[seen[i].lowerBound + j], an even row, with x rounded, and the sum, too.
   static func sum(
-    _ x: Matrix<Self>, byTwo v: Matrix<Float>, seen: [Range<Int>], into y: Matrix<Self>)
+    _ x: Matrix<Self>, byTwo v: Matrix<Float>, seen: [Range<Int>], columns: Int,
+    intoWords y: Matrix<Float>)
 
   /// y[i] = exp(x[i] - shift) for i in 0..<count; `x` and `y` may be the same memory.
   /// - Returns: the sum of the results.

@@ -75,22 +75,21 @@ package enum Attention {
   /// the probabilities, then the sums, so that what one query waits for another one uses.
   ///
   /// - Parameters:
-  ///   - q: (m, h), the queries.
-  ///   - rounded: room for one of them.
+  ///   - q: (m, words), the queries.
   ///   - k, v: the keys of all positions, and their values two by two; those of a text begin at an even row of k.
   ///   - seen: the rows of k that each query sees.
   ///   - p: (m, at least as many columns as rows are seen), receives the probabilities.
-  ///   - o: (m, h), overwritten.
+  ///   - head: h, of which there are elements in queries, keys and values.
+  ///   - o: (m, words), overwritten.
   static func forward<Scalar: Real>(
-    by normalizer: Normalizer, q: Matrix<Scalar>, rounded query: Row<Float>, k: Matrix<Float>,
-    v: Matrix<Float>, seen: [Range<Int>], p: Matrix<Scalar>, o: Matrix<Scalar>
+    by normalizer: Normalizer, rounded q: Matrix<Float>, k: Matrix<Float>, v: Matrix<Float>,
+    seen: [Range<Int>], p: Matrix<Scalar>, head: Int, o: Matrix<Float>
   ) {
     Probes.current?.enter(.attention)
     defer { Probes.current?.leave() }
-    Scalar.score(
-      q, byWords: k, seen: seen, scale: 1 / Scalar(q.columns).squareRoot(), rounded: query, into: p)
+    Scalar.score(q, byWords: k, seen: seen, scale: 1 / Scalar(head).squareRoot(), into: p)
     normalizer.apply(p, seen: seen)
-    Scalar.sum(p, byTwo: v, seen: seen, into: o)
+    Scalar.sum(p, byTwo: v, seen: seen, columns: head, intoWords: o)
   }
 
   /// With the normalizer's derivative in the middle, which is ds = p (dp - Σ_j p_j dp_j) for softmax:

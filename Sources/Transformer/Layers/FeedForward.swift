@@ -11,6 +11,18 @@ package enum FeedForward {
     Scalar.gate(gateUp, into: h)
   }
 
+  /// The same for rows that a packed matrix is multiplied by, rounded if it takes them so.
+  @inline(__always)
+  static func forward<Scalar: Real>(gateUp: Matrix<Scalar>, into h: FactorRows<Scalar>) {
+    switch h {
+    case .whole(let h): forward(gateUp: gateUp, into: h)
+    case .rounded(let words, _):
+      Probes.current?.enter(.gate)
+      defer { Probes.current?.leave() }
+      Scalar.gate(gateUp, intoWords: words)
+    }
+  }
+
   /// dσ/dg = σ (1 - σ), so d silu/dg = σ (1 + g (1 - σ)):
   ///
   ///     dL/dg = dL/dh u σ (1 + g (1 - σ))      dL/du = dL/dh g σ

@@ -18,6 +18,22 @@ package enum RMSNorm {
     Scalar.normalize(x, gain: gain, epsilon: epsilon, inverse: inverse, into: y)
   }
 
+  /// The same for rows that a packed matrix is multiplied by, rounded if it takes them so.
+  /// - Parameter inverse: overwritten, or not.
+  @inline(__always)
+  static func forward<Scalar: Real>(
+    _ x: Matrix<Scalar>, gain: Row<Scalar>, epsilon: Scalar, inverse: Row<Scalar>,
+    into y: FactorRows<Scalar>
+  ) {
+    switch y {
+    case .whole(let y): forward(x, gain: gain, epsilon: epsilon, inverse: inverse, into: y)
+    case .rounded(let words, _):
+      Probes.current?.enter(.normalization)
+      defer { Probes.current?.leave() }
+      Scalar.normalize(x, gain: gain, epsilon: epsilon, intoWords: words)
+    }
+  }
+
   /// dr/dx_i = -r³ x_i / n, so with m = 1/n Σ_j dL/dy_j g_j x_j:
   ///
   ///     dL/dx_i = r (g_i dL/dy_i - r² m x_i)         dL/dg_i += Σ_rows dL/dy_i x_i r

@@ -5,8 +5,7 @@
 /// Source: Su et al., "RoFormer" (2021), with the coordinates paired as in Hugging Face's models.
 package struct RotaryEmbedding<Scalar: Real>: Sendable {
   /// Cosines and sines, (positions, n/2) each.
-  private let cosines: Matrix<Scalar>
-  private let sines: Matrix<Scalar>
+  private let cosines, sines: Matrix<Scalar>
 
   /// Tables for positions 0..<positions and rows of `columns` (even) coordinates.
   package init(positions: Int, columns: Int, theta: Double) {
@@ -30,6 +29,18 @@ package struct RotaryEmbedding<Scalar: Real>: Sendable {
   /// The same with every row at position `position`.
   package func forward(_ x: Matrix<Scalar>, allAt position: Int) {
     rotate(x, first: position, period: cosines.rows, advance: 0, sign: 1)
+  }
+
+  /// Turns queries and keys that are then kept in bfloat16, and keeps the values; see `Real.keep`.
+  func keep(
+    _ qkv: Matrix<Scalar>, which: [Int]?, seen: [Range<Int>], turned: Row<Float>,
+    queries: Matrix<Float>, keys: Matrix<Float>, values: Matrix<Float>
+  ) {
+    Probes.current?.enter(.rotation)
+    defer { Probes.current?.leave() }
+    Scalar.keep(
+      qkv, which: which, seen: seen, cosines: cosines, sines: sines, turned: turned,
+      queries: queries, keys: keys, values: values)
   }
 
   /// The gradient turns back: a rotation's inverse is its transpose.
