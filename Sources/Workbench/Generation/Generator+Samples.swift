@@ -77,8 +77,8 @@ extension Generator {
   }
 
   /// Texts that grow in step: as many groups for each thread as for any other, the first of them the largest, and in each not more texts
-  /// than whose keys and values stay in the cache; but six, which is faster than less even so. Several threads share up to four groups each of a
-  /// dozen or more, so that one that is held up by other programs leaves whole groups of its own to the others.
+  /// than whose keys and values stay in the cache; but six, which is faster than less even so. Of many texts there are groups of a dozen, or of two with keys
+  /// and values of half the size: larger ones wait for these longer than they gain in products.
   private static func groups<Element>(
     of texts: [Element], _ model: LanguageModel, threads: Int
   ) -> [ArraySlice<Element>] {
@@ -89,7 +89,7 @@ extension Generator {
     let cached = Swift.max(6, Swift.min(48, (7 << 20) / bytes))
     let most = Swift.max(1, Swift.min(cached, (128 << 20) / bytes))
     let needed = (texts.count + threads * most - 1) / (threads * most)
-    let rounds = threads == 1 ? needed : Swift.max(needed, Swift.min(4, texts.count / 12 / threads))
+    let rounds = Swift.max(needed, texts.count / threads / (size == 2 ? 24 : 12))
     let count = Swift.min(texts.count, threads * rounds)
     var groups: [ArraySlice<Element>] = []
     var rest = texts[...]
