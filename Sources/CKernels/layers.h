@@ -58,26 +58,22 @@ INLINE void products(
     sums[r] = (parts[r][0] + parts[r][1]) + (parts[r][2] + parts[r][3]);
 }
 
-INLINE float dot(const int registers, const float *x, const float *y, long count) {
-  vector sums;
-  products(1, count, x, y, 0, &sums);
-  return sum(sums);
-}
-
+/// Of so many rows the roots below come first, so that no multiplications wait for them and for quotients.
+#define ROWS_OF_ROOTS 8L
 
 /// inverse[r] = 1 / sqrt(mean of x[r]^2 + epsilon).
 INLINE void inverse_roots(
-    const int registers, long rows, long columns, float epsilon, const float *x, long x_stride,
-    float *inverse) {
+    long rows, long columns, float epsilon, const float *x, long x_stride, float *inverse) {
   const float share = 1 / (float)columns;
   for (long row = 0; row < rows; row++, x += x_stride) {
-    float mean = share * dot(registers, x, x, columns);
+    vector squares;
+    products(1, columns, x, x, 0, &squares);
+    float mean = share * sum(squares);
     inverse[row] = 1 / __builtin_elementwise_sqrt(mean + epsilon);
   }
 }
-/// Of so many rows the roots come first, so that no multiplications wait for them and for quotients.
-#define ROWS_OF_ROOTS 8L
 
+/// Sixteen elements of a row, normalized with the inverse root of its mean square.
 INLINE vector normalized(vector x, float inverse, vector gain) { return gain * (x * inverse); }
 
 #endif

@@ -33,8 +33,7 @@ INLINE void normalize_into_words(
   for (long row = 0; row < rows; row++, x += x_stride, words += stride) {
     long at = row % ROWS_OF_ROOTS;
     if (at == 0)
-      inverse_roots(
-          registers, least(rows - row, ROWS_OF_ROOTS), columns, epsilon, x, x_stride, inverse);
+      inverse_roots(least(rows - row, ROWS_OF_ROOTS), columns, epsilon, x, x_stride, inverse);
     for (long i = 0; i < columns; i += 2 * LANES) {
       long n = columns - i, m = n - LANES;
       vector low = normalized(first(x + i, n), inverse[at], first(gain + i, n));

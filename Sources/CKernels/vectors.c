@@ -98,6 +98,12 @@ INLINE long later(long rows, long columns, long stride) {
   return ahead < rows ? ahead * stride : 0;
 }
 
+INLINE float dot(const int registers, const float *x, const float *y, long count) {
+  vector sums;
+  products(1, count, x, y, 0, &sums);
+  return sum(sums);
+}
+
 INLINE void dots(
     const int registers, long rows, long columns, float scale, const float *x, const float *w,
     long w_stride, float keep, float *y) {
@@ -152,7 +158,7 @@ INLINE void normalize(
   for (long first = 0; first < rows; first += ROWS_OF_ROOTS) {
     long end = least(rows, first + ROWS_OF_ROOTS);
     inverse_roots(
-        registers, end - first, columns, epsilon, x + first * x_stride, x_stride, inverse + first);
+        end - first, columns, epsilon, x + first * x_stride, x_stride, inverse + first);
     for (long row = first; row < end; row++) {
       const float *from = x + row * x_stride;
       float *to = y + row * y_stride, r = inverse[row];

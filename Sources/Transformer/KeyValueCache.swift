@@ -4,6 +4,7 @@ struct KeyValueCache<Scalar: Real> {
   /// From the first place of a text to that of the next: an even number.
   private let places: Int
   private let rows: Rows
+
   private enum Rows {
     case whole(Whole)
     case rounded(Rounded)

@@ -382,9 +382,9 @@ import Transformer
   func roundingToBFloat16(bits: UInt32, expected: UInt32) {
     let nearest = Float(bitPattern: expected)
     func check<S: Real>(_: S.Type) {
-      let (one, value, product) = (
+      let (one, zero, value, product) = (
         Matrix<S>(rows: 1, columns: 1), Matrix<S>(rows: 1, columns: 1),
-        Matrix<S>(rows: 1, columns: 1)
+        Matrix<S>(rows: 1, columns: 1), Matrix<S>(rows: 1, columns: 1)
       )
       one[0][0] = 1
       value[0][0] = S(Float(bitPattern: bits))
@@ -394,19 +394,22 @@ import Transformer
         into: product)
       let result = Float(product[0][0])
       #expect(nearest.isNaN ? result.isNaN : result == nearest)
-      // So is what is handed over to a product: here a value that alone is attended to.
-      let (qkv, turning) = (Matrix<S>(rows: 1, columns: 6), Matrix<S>(rows: 1, columns: 1))
-      qkv[0][5] = value[0][0]
+      // So are a query, a key and a value, at the first place, where nothing is turned.
+      let qkv = Matrix<S>(rows: 1, columns: 6)
+      for part in 0..<3 { qkv[0][2 * part] = value[0][0] }
       let words = Matrix<Float>(rows: 1, columns: 16)
-      let values = Matrix<Float>(rows: 1, columns: 16)
+      let (keys, values) = (words.copied(), words.copied())
       let turned = Matrix<Float>(rows: 1, columns: 2)
       S.keep(
-        qkv, which: nil, seen: [0..<1], cosines: turning, sines: turning,
-        turned: turned[0], queries: words, keys: words.copied(), values: values)
-      let kept = Float(bitPattern: values[0][1].bitPattern << 16)
-      #expect(nearest.isNaN ? kept.isNaN : kept == nearest)
+        qkv, which: nil, seen: [0..<1], cosines: one, sines: zero, turned: turned[0],
+        queries: words, keys: keys, values: values)
+      for kept in [words, keys, values] {
+        let kept = Float(bitPattern: kept[0][0].bitPattern << 16)
+        #expect(nearest.isNaN ? kept.isNaN : kept == nearest)
+      }
+      // And so is the sum of the one value that is attended to.
       S.sum(one, byTwo: values, seen: [0..<1], columns: 2, intoWords: words)
-      let summed = Float(bitPattern: words[0][0].bitPattern & 0xFFFF_0000)
+      let summed = Float(bitPattern: words[0][0].bitPattern << 16)
       #expect(nearest.isNaN ? summed.isNaN : summed == nearest)
     }
     check(Float.self)

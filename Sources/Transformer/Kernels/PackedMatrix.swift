@@ -133,7 +133,7 @@ func multiplyEachRow<Scalar: Real>(
       packed: w.elements, keep: keep, y.base, yStride: y.stride, asking: ahead)
   case .rounded(let words, let columns):
     check(words.rows, columns)
-    guard case .pairs(let pairs) = w.elements, words.columns >= wordsOfRow(columns) else {
+    guard case .pairs(let pairs) = w.elements, words.columns == wordsOfRow(columns) else {
       preconditionFailure("rounded rows are for products in bfloat16")
     }
     Scalar.multiply(
